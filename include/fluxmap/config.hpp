@@ -1,0 +1,19 @@
+// Build switches that every header sees.
+//
+// FLUXMAP_SCHEDULE (default 0): 1 turns the named schedule points into calls of a test's scheduler. That changes
+// inline functions, so it changes the inline namespace too: the two builds cannot be mixed up by a linker.
+#pragma once
+
+#ifndef FLUXMAP_SCHEDULE
+#define FLUXMAP_SCHEDULE 0
+#endif
+
+#if FLUXMAP_SCHEDULE
+#define FLUXMAP_ABI v1_sched
+#else
+#define FLUXMAP_ABI v1
+#endif
+
+namespace fluxmap {
+inline namespace FLUXMAP_ABI {}
+}  // namespace fluxmap

@@ -1,0 +1,184 @@
+// Database: an in-memory, ordered, transactional key-value store.
+#pragma once
+
+#include <fluxmap/detail/front/async_op.hpp>
+#include <fluxmap/detail/txn/session.hpp>
+#include <fluxmap/detail/upkeep/auto_vacuum.hpp>
+#include <fluxmap/detail/upkeep/vacuum.hpp>
+#include <fluxmap/handle.hpp>
+#include <fluxmap/options.hpp>
+#include <fluxmap/stats.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+namespace fluxmap::inline FLUXMAP_ABI {
+
+namespace detail {
+
+inline constexpr std::size_t k_vacuum_step = 256;  // entries between two looks at whether others want the thread
+
+template <class Key, class Value, class Compare>
+asio::awaitable<VacuumReport> vacuum_op(std::shared_ptr<Store<Key, Value, Compare>> store) {
+  store->check_open();
+  const auto started = std::chrono::steady_clock::now();
+  VacuumReport report;
+  Vacuum<Key, Value, Compare> vacuum(store->index, store->epochs, store->snapshots);
+  vacuum.start(store->published());
+  while (vacuum.step(k_vacuum_step, report)) {
+    co_await yield_to_others();
+    store->check_open();
+  }
+  report.elapsed = std::chrono::steady_clock::now() - started;
+  co_return report;
+}
+
+}  // namespace detail
+
+// An in-memory, ordered, transactional key-value store with serializable isolation.
+//
+// Key: move-constructible, ordered by Compare; copyable for scans. Value: move-constructible; copyable for the calls
+// that return copies. Neither needs a default constructor. Moves of values should not throw: one that does makes a
+// commit fail, with nothing changed but the value itself.
+//
+// All members are thread-safe, except destruction: every call must have returned before. Transactions, streams and
+// operations still open when the database is destroyed are safe; their next call fails with errc::closed.
+template <class Key, class Value, class Compare>
+class Database {
+  using StoreType = detail::Store<Key, Value, Compare>;
+  using error_code = boost::system::error_code;
+
+ public:
+  using key_type = Key;
+  using mapped_type = Value;
+  using key_compare = Compare;
+
+  // In memory, with default options.
+  Database() : Database(Compare(), k_default_p, std::nullopt) {}
+  static DatabaseBuilder<Key, Value, Compare> builder() { return {}; }
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+  ~Database() { shut_down(); }
+
+  // A handle. Cheap; one per coroutine or thread.
+  fluxmap::Handle<Key, Value, Compare> handle() {
+    store_->check_open();
+    return fluxmap::Handle<Key, Value, Compare>(std::make_shared<detail::Session<Key, Value, Compare>>(store_));
+  }
+
+  // Live keys, as of now: exact at rest. O(threads that have used the database).
+  std::size_t size() const {
+    store_->check_open();
+    const std::uint64_t keys = stats().keys;
+    return static_cast<std::size_t>(keys);
+  }
+
+  // Counters and gauges. Works on a closed database too.
+  Stats stats() const {
+    Stats stats;
+    std::int64_t keys = 0, versions = 0, entries = 0, bytes = 0;
+    store_->epochs.for_each_slot([&](const detail::EpochDomain::Slot& slot) {
+      const detail::Counters& counters = slot.counters;
+      keys += counters.keys.get();
+      versions += counters.versions.get();
+      entries += counters.entries.get();
+      bytes += counters.bytes.get();
+      add(stats.commits, counters.commits);
+      add(stats.conflicts, counters.conflicts);
+      add(stats.retries, counters.retries);
+      add(stats.reservations, counters.reservations);
+      add(stats.evictions, counters.evictions);
+      add(stats.expirations, counters.expirations);
+      add(stats.vacuumed_versions, counters.vacuumed_versions);
+      add(stats.vacuumed_entries, counters.vacuumed_entries);
+    });
+    stats.keys = not_negative(keys);
+    stats.versions = not_negative(versions);
+    stats.entries = not_negative(entries);
+    stats.memory_bytes = not_negative(bytes);
+    const detail::Cts now = store_->published();
+    detail::Cts oldest = now;
+    store_->snapshots.for_each([&](detail::Cts snapshot) {
+      ++stats.active_transactions;
+      oldest = std::min(oldest, snapshot);
+    });
+    stats.oldest_snapshot_age = now - oldest;
+    return stats;
+  }
+
+  // Frees versions that no snapshot can see and entries of removed keys; gives the executor a chance every few hundred
+  // entries. O(entries written since the last one), never a walk of the map.
+  asio::awaitable<VacuumReport> vacuum() { return detail::vacuum_op(store_); }
+  template <boost::asio::completion_token_for<void(error_code, VacuumReport)> Token>
+  auto vacuum(Token&& token) {
+    return detail::initiate_with_code<VacuumReport>(std::forward<Token>(token),
+                                                    [store = store_] { return detail::vacuum_op(store); });
+  }
+
+  // Returns when all commits so far are as durable as the level promises: in memory, at once.
+  asio::awaitable<void> flush() { return flush_op(store_); }
+  template <boost::asio::completion_token_for<void(error_code)> Token>
+  auto flush(Token&& token) {
+    return detail::initiate_with_code<void>(std::forward<Token>(token), [store = store_] { return flush_op(store); });
+  }
+
+  // Stops the database: every later call fails with errc::closed, on handles and open transactions too.
+  asio::awaitable<void> close() { return close_op(store_, upkeep_); }
+  template <boost::asio::completion_token_for<void(error_code)> Token>
+  auto close(Token&& token) {
+    return detail::initiate_with_code<void>(std::forward<Token>(token),
+                                            [store = store_, upkeep = upkeep_] { return close_op(store, upkeep); });
+  }
+
+ private:
+  friend class DatabaseBuilder<Key, Value, Compare>;
+  friend struct detail::TransactionAccess;
+  static constexpr double k_default_p = 0.25;
+
+  Database(Compare compare, double skiplist_p, std::optional<VacuumOptions> auto_vacuum)
+      : store_(std::make_shared<StoreType>(std::move(compare), skiplist_p)) {
+    if (!auto_vacuum) return;
+    upkeep_ = std::make_shared<detail::AutoVacuum>(auto_vacuum->interval, [store = store_.get()](const auto& stopping) {
+      try {
+        VacuumReport report;
+        detail::Vacuum<Key, Value, Compare> vacuum(store->index, store->epochs, store->snapshots);
+        vacuum.start(store->published());
+        while (vacuum.step(detail::k_vacuum_step, report) && !stopping()) std::this_thread::yield();
+      } catch (...) {  // a comparator or the memory: what was not done is left for the next time
+      }
+    });
+  }
+
+  void shut_down() noexcept {
+    store_->close();
+    if (upkeep_ != nullptr) upkeep_->stop();
+  }
+
+  static asio::awaitable<void> flush_op(std::shared_ptr<StoreType> store) {
+    store->check_open();
+    co_return;
+  }
+  static asio::awaitable<void> close_op(std::shared_ptr<StoreType> store, std::shared_ptr<detail::AutoVacuum>) {
+    store->check_open();
+    store->close();
+    co_return;
+  }
+
+  static void add(std::uint64_t& sum, const detail::StripedCount& count) noexcept {
+    sum += static_cast<std::uint64_t>(count.get());
+  }
+  static std::uint64_t not_negative(std::int64_t sum) noexcept {  // stripes are read one after another
+    return sum < 0 ? 0 : static_cast<std::uint64_t>(sum);
+  }
+
+  std::shared_ptr<StoreType> store_;
+  std::shared_ptr<detail::AutoVacuum> upkeep_;
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI

@@ -1,0 +1,109 @@
+// The autocommit writes as coroutines. Each owns all it needs: it may outlive the handle it was started from.
+// · layer: front
+#pragma once
+
+#include <fluxmap/detail/front/async_op.hpp>
+#include <fluxmap/detail/front/commit_op.hpp>
+#include <fluxmap/detail/txn/autocommit.hpp>
+#include <fluxmap/detail/txn/session.hpp>
+
+#include <concepts>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+template <class Key, class Value, class Compare>
+using SessionPtr = std::shared_ptr<Session<Key, Value, Compare>>;
+
+// What a removal or an update hands over: the value, or, for values that cannot be copied, whether there was one.
+template <class Value>
+using removed_t = std::conditional_t<std::copy_constructible<Value>, std::optional<Value>, bool>;
+template <class Value>
+using updated_t = std::conditional_t<std::copy_constructible<Value>, Value, void>;
+
+template <class Key, class Value, class Compare>
+asio::awaitable<void> insert_op(SessionPtr<Key, Value, Compare> session, Key key, Value value) {
+  auto& store = session->store();
+  SingleWrite<Key, Value, Compare> write(store, std::move(key));
+  write.set_value(std::move(value));
+  if (write.put(true)) co_return;
+  StepAside aside(store);
+  do {
+    co_await aside.wait();
+  } while (!write.put(aside.willing()));
+}
+
+// Runs write.update(decide) to its end. `decide` may be called several times.
+template <class Key, class Value, class Compare, class Decide>
+asio::awaitable<void> update_to_end(SingleWrite<Key, Value, Compare>& write, Store<Key, Value, Compare>& store,
+                                    Decide& decide) {
+  StepAside aside(store);
+  do {
+    co_await aside.wait();
+  } while (!write.update(decide, aside.willing()));
+}
+
+template <class Key, class Value, class Compare>
+asio::awaitable<bool> insert_if_absent_op(SessionPtr<Key, Value, Compare> session, Key key, Value value) {
+  auto& store = session->store();
+  SingleWrite<Key, Value, Compare> write(store, std::move(key));
+  // The value moves into each attempt's version and back: a lost attempt must not lose it.
+  PrivateVersion<Value> version(Version<Value>::make(0, std::move(value)));
+  bool inserted = false;
+  auto decide = [&](const Value* old) -> PrivateVersion<Value> {
+    if (version == nullptr) version = write.reclaim();
+    inserted = old == nullptr;
+    return inserted ? std::move(version) : nullptr;
+  };
+  if (!write.update(decide, true)) co_await update_to_end(write, store, decide);
+  co_return inserted;
+}
+
+template <class Key, class Value, class Compare>
+asio::awaitable<removed_t<Value>> remove_op(SessionPtr<Key, Value, Compare> session, Key key, bool evicting) {
+  auto& store = session->store();
+  SingleWrite<Key, Value, Compare> write(store, std::move(key));
+  removed_t<Value> removed{};
+  auto decide = [&](const Value* old) -> PrivateVersion<Value> {
+    if (old == nullptr) {
+      removed = removed_t<Value>{};
+      return nullptr;
+    }
+    if constexpr (std::copy_constructible<Value>) {
+      removed.emplace(*old);
+    } else {
+      removed = true;
+    }
+    return PrivateVersion<Value>(Version<Value>::make(Stamp::k_tombstone));
+  };
+  if (!write.update(decide, true)) co_await update_to_end(write, store, decide);
+  if (evicting && removed) {
+    EpochGuard guard(store.epochs);
+    guard.counters().evictions.add(1);
+  }
+  co_return std::move(removed);
+}
+
+template <class Key, class Value, class Compare>
+asio::awaitable<bool> evict_op(SessionPtr<Key, Value, Compare> session, Key key) {
+  co_return static_cast<bool>(co_await remove_op<Key, Value, Compare>(std::move(session), std::move(key), true));
+}
+
+template <class Key, class Value, class Compare, class F>
+asio::awaitable<updated_t<Value>> update_op(SessionPtr<Key, Value, Compare> session, Key key, F function) {
+  auto& store = session->store();
+  SingleWrite<Key, Value, Compare> write(store, std::move(key));
+  std::conditional_t<std::copy_constructible<Value>, std::optional<Value>, bool> written{};
+  auto decide = [&](const Value* old) -> PrivateVersion<Value> {
+    Value value = function(old);
+    if constexpr (std::copy_constructible<Value>) written.emplace(value);
+    return PrivateVersion<Value>(Version<Value>::make(0, std::move(value)));
+  };
+  if (!write.update(decide, true)) co_await update_to_end(write, store, decide);
+  if constexpr (std::copy_constructible<Value>) co_return std::move(*written);
+}
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

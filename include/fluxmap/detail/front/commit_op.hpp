@@ -1,0 +1,72 @@
+// Commit as a coroutine: what may have to wait. · layer: front
+#pragma once
+
+#include <fluxmap/detail/front/async_op.hpp>
+#include <fluxmap/detail/txn/session.hpp>
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+// How long a commit has stepped aside for a starving transaction, and when it has done so enough.
+template <class StoreType>
+class StepAside {
+ public:
+  explicit StepAside(StoreType& store) noexcept : store_(store) {}
+
+  // True while the next attempt should still be willing to step aside.
+  bool willing() const noexcept { return willing_; }
+
+  // Waits once. The announcement's own deadline bounds the whole. Throws errc::closed when the database went away.
+  asio::awaitable<void> wait() {
+    if (!store_.reservations.stands(nullptr)) {
+      willing_ = false;  // it has run out: go ahead
+      co_return;
+    }
+    co_await pause(k_poll);
+    store_.check_open();
+  }
+
+ private:
+  static constexpr std::chrono::microseconds k_poll{100};  // well below the bound, well above a timer's cost
+
+  StoreType& store_;
+  bool willing_ = true;
+};
+
+// Commits a state; the caller keeps it alive. Throws ConflictError. After an exception the transaction has ended.
+template <class Key, class Value, class Compare>
+asio::awaitable<void> commit_state(TxnState<Key, Value, Compare>& state, Store<Key, Value, Compare>& store,
+                                   const Reservation<Key, Value>* mine) {
+  struct RollBack {
+    TxnState<Key, Value, Compare>& state;
+    ~RollBack() { state.roll_back(); }
+  } roll_back{state};
+  StepAside aside(store);
+  for (;;) {  // bounded: by StepAside, and by how often a commit can be taken for stalled
+    switch (state.try_commit(mine, aside.willing())) {
+      case CommitOutcome::committed:
+        co_return;
+      case CommitOutcome::conflict:
+        throw ConflictError(state.conflict_key());
+      case CommitOutcome::step_aside:
+        co_await aside.wait();
+        break;
+      case CommitOutcome::stalled:
+        break;
+    }
+  }
+}
+
+// Commits a lease of its own: may outlive the transaction and the handle.
+template <class Key, class Value, class Compare>
+asio::awaitable<void> commit_op(Lease<Key, Value, Compare> lease) {
+  co_await commit_state(*lease, lease.session()->store(), nullptr);
+}
+
+template <class Key, class Value, class Compare, class Closure, class T>
+struct TransactionRun;
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -1,0 +1,55 @@
+// When to run a transaction again, and after what pause: decisions only, no I/O and no clock. · layer: front
+#pragma once
+
+#include <fluxmap/options.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+class RetryFsm {
+ public:
+  struct Action {
+    bool again = false;                // false: the conflict goes to the caller
+    bool announce = false;             // announce the reads before the next attempt
+    std::chrono::nanoseconds pause{0};  // before the next attempt; 0: at once
+  };
+
+  // `seed` makes the pauses of concurrent transactions differ.
+  RetryFsm(const RetryPolicy& policy, std::uint64_t seed) noexcept : policy_(policy), random_(seed | 1) {}
+
+  // An attempt has ended in a conflict.
+  Action on_conflict() noexcept {
+    ++failures_;
+    Action action;
+    action.again = failures_ < policy_.attempts;
+    action.announce = policy_.reserve_after != 0 && failures_ >= policy_.reserve_after;
+    // An announced transaction has the road cleared for it: waiting would only waste the time others give it.
+    if (failures_ > 1 && !action.announce) action.pause = jittered(failures_ - 2);
+    return action;
+  }
+
+  std::uint64_t failures() const noexcept { return failures_; }
+
+ private:
+  std::chrono::nanoseconds jittered(std::uint64_t doublings) noexcept {
+    using std::chrono::nanoseconds;
+    const nanoseconds cap = policy_.backoff_cap;
+    nanoseconds bound = policy_.backoff;
+    for (; doublings > 0 && bound < cap; --doublings) bound *= 2;
+    bound = std::min(bound, cap);
+    if (bound <= nanoseconds{0}) return nanoseconds{0};
+    random_ ^= random_ << 13;  // xorshift64 (Marsaglia 2003)
+    random_ ^= random_ >> 7;
+    random_ ^= random_ << 17;
+    return nanoseconds{static_cast<nanoseconds::rep>(random_ % static_cast<std::uint64_t>(bound.count()))};
+  }
+
+  RetryPolicy policy_;
+  std::uint64_t random_;
+  std::uint64_t failures_ = 0;
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

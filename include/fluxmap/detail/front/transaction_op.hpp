@@ -1,0 +1,173 @@
+// Runs a closure as a transaction: commit when it returns, roll back when it throws, again on a conflict. · layer: front
+#pragma once
+
+#include <fluxmap/detail/front/async_op.hpp>
+#include <fluxmap/detail/front/commit_op.hpp>
+#include <fluxmap/detail/front/retry_fsm.hpp>
+#include <fluxmap/detail/txn/session.hpp>
+#include <fluxmap/options.hpp>
+#include <fluxmap/transaction.hpp>
+
+#include <boost/system/result.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+// What `transaction` hands over: what the closure returns, or what its awaitable does.
+template <class R>
+struct closure_value {
+  using type = std::remove_cvref_t<R>;
+};
+template <class T>
+struct closure_value<asio::awaitable<T>> {
+  using type = T;
+};
+template <class Closure, class Transaction>
+using closure_value_t = typename closure_value<std::invoke_result_t<std::decay_t<Closure>&, Transaction&>>::type;
+
+template <class T>
+struct is_result : std::false_type {};
+template <class T, class E>
+struct is_result<boost::system::result<T, E>> : std::true_type {};
+
+// A transaction's announcement, taken back when it ends.
+template <class Key, class Value, class Compare>
+class Announcement {
+ public:
+  explicit Announcement(Store<Key, Value, Compare>& store) noexcept : store_(store) {}
+  Announcement(const Announcement&) = delete;
+  Announcement& operator=(const Announcement&) = delete;
+  ~Announcement() { withdraw(); }
+
+  // Announces anew. `expected` is how long the next attempt should take.
+  void announce(ReadSet<Key, Value>&& reads, std::chrono::nanoseconds expected) {
+    withdraw();
+    mine_ = store_.reservations.announce(std::move(reads), expected);
+    if (mine_ == nullptr) return;
+    EpochGuard guard(store_.epochs);
+    guard.counters().reservations.add(1);
+  }
+  const Reservation<Key, Value>* get() const noexcept { return mine_; }
+
+ private:
+  void withdraw() noexcept {
+    if (mine_ == nullptr) return;
+    EpochGuard guard(store_.epochs);
+    store_.reservations.withdraw(guard, std::exchange(mine_, nullptr));
+  }
+
+  Store<Key, Value, Compare>& store_;
+  Reservation<Key, Value>* mine_ = nullptr;
+};
+
+template <class Key, class Value, class Compare, class Closure, class T>
+struct TransactionRun {
+  using TransactionType = Transaction<Key, Value, Compare>;
+  using SessionType = Session<Key, Value, Compare>;
+
+  static asio::awaitable<T> run(std::shared_ptr<SessionType> session, Closure closure, TransactionOptions options) {
+    if (options.retry.attempts == 0) throw_error(errc::invalid_option, "fluxmap: RetryPolicy::attempts must be at least 1");
+    Store<Key, Value, Compare>& store = session->store();
+    RetryFsm retry(options.retry, reinterpret_cast<std::uintptr_t>(&options));
+    Announcement<Key, Value, Compare> announcement(store);
+    for (;;) {  // bounded by RetryPolicy::attempts
+      std::exception_ptr conflict;
+      std::chrono::nanoseconds wait{0};
+      const bool timed = retry.failures() > 0;  // how long an attempt takes matters to an announcement only
+      const auto started = timed ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
+      {
+        TransactionType transaction(Lease<Key, Value, Compare>(session, options.read_only));
+        try {
+          if constexpr (std::is_void_v<T>) {
+            if constexpr (k_is_coroutine) {
+              co_await closure(transaction);
+            } else {
+              closure(transaction);
+            }
+            if (!try_finish(transaction, announcement)) co_await finish(transaction, store, announcement);
+            co_return;
+          } else {
+            std::optional<T> value;
+            if constexpr (k_is_coroutine) {
+              value.emplace(co_await closure(transaction));
+            } else {
+              value.emplace(closure(transaction));
+            }
+            if constexpr (is_result<T>::value) {
+              if (value->has_error()) {
+                if (is_conflict(*value)) throw ConflictError(transaction.lease_ ? transaction.lease_->conflict_key() : "");
+                transaction.rollback();
+                co_return std::move(*value);
+              }
+            }
+            if (!try_finish(transaction, announcement)) co_await finish(transaction, store, announcement);
+            co_return std::move(*value);
+          }
+        } catch (const boost::system::system_error& error) {
+          if (!is_retryable(error.code())) throw;
+          conflict = std::current_exception();
+        }
+        const RetryFsm::Action action = retry.on_conflict();
+        if (!action.again) std::rethrow_exception(conflict);
+        if (transaction.lease_) {
+          auto& state = *transaction.lease_;
+          state.fail();
+          if (action.announce) {
+            const auto took = std::chrono::steady_clock::now() - started;
+            announcement.announce(state.take_reads(), timed ? took : std::chrono::nanoseconds{0});
+          }
+        }
+        wait = action.pause;
+      }
+      note_retry(store);
+      if (wait.count() > 0) co_await pause(wait);
+    }
+  }
+
+ private:
+  static constexpr bool k_is_coroutine = is_awaitable<std::invoke_result_t<Closure&, TransactionType&>>::value;
+
+  // A result that reports a conflict is as good as an exception that does.
+  template <class U, class E>
+  static bool is_conflict(const boost::system::result<U, E>& result) noexcept {
+    if constexpr (std::is_same_v<E, error_code>) {
+      return is_retryable(result.error());
+    } else {
+      return false;
+    }
+  }
+
+  // Commits at once where nothing has to be waited for, which is nearly always; false: use finish.
+  static bool try_finish(TransactionType& transaction, const Announcement<Key, Value, Compare>& announcement) {
+    if (!transaction.active()) return true;  // the closure has committed or rolled back by itself
+    auto& state = *transaction.lease_;
+    switch (state.try_commit(announcement.get(), true)) {
+      case CommitOutcome::committed:
+        return true;
+      case CommitOutcome::conflict:
+        throw ConflictError(state.conflict_key());
+      case CommitOutcome::step_aside:
+      case CommitOutcome::stalled:
+        break;
+    }
+    return false;
+  }
+  static asio::awaitable<void> finish(TransactionType& transaction, Store<Key, Value, Compare>& store,
+                                      const Announcement<Key, Value, Compare>& announcement) {
+    return commit_state(*transaction.lease_, store, announcement.get());
+  }
+
+  static void note_retry(Store<Key, Value, Compare>& store) {
+    EpochGuard guard(store.epochs);
+    guard.counters().retries.add(1);
+  }
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -1,0 +1,77 @@
+// Which version of an entry a reader sees: the only place where that rule is written. · layer: index
+//
+// All functions must be called inside an epoch guard; none of them waits.
+#pragma once
+
+#include <fluxmap/detail/index/entry.hpp>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+// What a reader found. A tombstone and nothing at all are told apart only where it matters (tests, statistics).
+template <class Value>
+struct Found {
+  Version<Value>* version = nullptr;  // null: no version at all
+  Cts cts = 0;                        // the version's timestamp; 0 with null
+  Cts newer = 0;                      // timestamp of the newest committed version that the snapshot does not see
+
+  bool live() const noexcept { return version != nullptr && !version->is_tombstone(); }
+};
+
+// True if `version` belongs to a commit; `cts` is then its timestamp.
+template <class Value>
+bool is_committed(const Version<Value>& version, Cts& cts) noexcept {
+  const Stamp stamp = version.stamp();
+  if (stamp.is_tagged()) return stamp.record()->committed(cts);
+  cts = stamp.cts();
+  return true;
+}
+
+// The newest version at or before `snapshot`. Whatever is undecided has a timestamp above every snapshot handed out,
+// so it can be stepped over without a wait.
+template <class Key, class Value>
+Found<Value> visible_at(const Entry<Key, Value>& entry, Cts snapshot) noexcept {
+  Found<Value> found;
+  Version<Value>* version = entry.load_head();
+  if (version == Entry<Key, Value>::closed()) return found;  // a tombstone that every snapshot sees stood here
+  for (; version != nullptr; version = version->older.load(std::memory_order_acquire)) {  // pairs with [P7]
+    Cts cts = 0;
+    if (!is_committed(*version, cts)) continue;
+    if (cts <= snapshot) {
+      found.version = version;
+      found.cts = cts;
+      return found;
+    }
+    if (found.newer == 0) found.newer = cts;
+  }
+  return found;
+}
+
+// The newest committed version, which may not be published yet: for a read that a commit follows at once.
+template <class Key, class Value>
+Found<Value> newest_committed(const Entry<Key, Value>& entry) noexcept {
+  return visible_at(entry, ~Cts{0});
+}
+
+// The newest published version, for a read that is a transaction of its own. `published()` is asked only when the head
+// is not stamped yet: in the common case nothing shared but the entry itself is read.
+template <class Key, class Value, class Published>
+Found<Value> newest_published(const Entry<Key, Value>& entry, Published&& published) noexcept {
+  Found<Value> found;
+  Version<Value>* version = entry.load_head();
+  if (version == Entry<Key, Value>::closed()) return found;
+  for (; version != nullptr; version = version->older.load(std::memory_order_acquire)) {  // pairs with [P7]
+    const Stamp stamp = version->stamp();
+    Cts cts = 0;
+    if (stamp.is_tagged()) {
+      if (!stamp.record()->committed(cts) || cts > published()) continue;
+    } else {
+      cts = stamp.cts();
+    }
+    found.version = version;
+    found.cts = cts;
+    return found;
+  }
+  return found;
+}
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

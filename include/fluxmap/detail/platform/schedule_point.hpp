@@ -1,0 +1,63 @@
+// Named points of the protocol at which a test may switch threads. · layer: platform
+//
+// In an ordinary build they are empty. With FLUXMAP_SCHEDULE=1 each calls the hook that the test has set, with the
+// point's number and whether the caller is waiting for another thread. The call sites are the same in both builds, so
+// they cannot rot; only the bodies here differ, and with them the inline namespace (see config.hpp).
+#pragma once
+
+#include <fluxmap/config.hpp>
+
+#if FLUXMAP_SCHEDULE
+#include <atomic>
+#endif
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+enum class Point : unsigned {
+  latch_before_cas,      // commit step 2: about to install a pending version
+  latch_wait,            //   waiting for the holder of a key's latch
+  latched,               //   all pending versions are in place
+  committing,            // step 3: state = committing is set, no timestamp yet
+  cts_taken,             //   timestamp drawn, slot not claimed
+  cts_claimed,           //   slot claimed, timestamp not yet published in the descriptor
+  cts_published,         //   timestamp published
+  validate_read,         // step 4: about to check one read
+  validate_wait,         //   waiting for a predecessor's timestamp or decision
+  validated,             //   all reads were current
+  decided,               // step 5: state is committed or aborted, the ring does not know yet
+  abort_pop,             // step 6: about to pop one pending version
+  ring_marked,           //   the ring knows
+  publish_wait,          // step 7: waiting for published >= cts
+  published,             //   visible to new snapshots, versions not stamped yet
+  stamped,               //   stamped
+  prune,                 // about to unlink a dead version
+  snapshot_loaded,       // a snapshot was read from the ring, not registered yet
+  snapshot_stored,       //   stored in its slot, floor not checked yet
+  refresh,               // a transaction is about to move its snapshot forward
+  read_head,             // a reader has loaded a chain's head
+  find_step,             // a search has found its place
+  link,                  // about to link a new entry at level 0
+  link_tower,            // about to link it higher up
+  vacuum_close,          // about to close a dead chain
+  vacuum_closed,         //   closed, still linked
+  epoch_enter,           // about to publish the epoch of a guard
+  ring_wait,             // waiting for room in the ring
+};
+
+#if FLUXMAP_SCHEDULE
+using ScheduleHook = void (*)(unsigned point, bool waiting);
+// The scheduler of the running test; set before its threads start and cleared after they are joined.
+inline std::atomic<ScheduleHook> schedule_hook{nullptr};
+
+inline void schedule_point(Point point) {
+  if (ScheduleHook hook = schedule_hook.load()) hook(static_cast<unsigned>(point), false);
+}
+inline void schedule_wait(Point point) {
+  if (ScheduleHook hook = schedule_hook.load()) hook(static_cast<unsigned>(point), true);
+}
+#else
+inline void schedule_point(Point) noexcept {}
+inline void schedule_wait(Point) noexcept {}
+#endif
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

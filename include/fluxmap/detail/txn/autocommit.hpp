@@ -1,0 +1,120 @@
+// Operations that are a transaction of their own. · layer: txn
+//
+// A read needs no transaction: the newest published version of one key is a consistent state. A write of one key holds
+// that key's latch while it decides, so a read-modify-write needs no read set either: it commits only on top of exactly
+// the version it has read.
+#pragma once
+
+#include <fluxmap/detail/txn/commit.hpp>
+#include <fluxmap/detail/txn/store.hpp>
+
+#include <array>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+// Calls f(const Value&) with the value of a key, without a copy, inside an epoch guard. False: no such key.
+// Writes nothing that other threads read.
+template <class Key, class Value, class Compare, class K, class F>
+bool visit_key(Store<Key, Value, Compare>& store, const K& key, F&& f) {
+  store.check_open();
+  EpochGuard guard(store.epochs);
+  const auto* entry = store.index.find(key);
+  if (entry == nullptr) return false;
+  const Found<Value> found = newest_published(*entry, [&] { return store.published(); });
+  if (!found.live()) return false;
+  std::forward<F>(f)(std::as_const(found.version->value));
+  return true;
+}
+
+// One write of one key, to be attempted until it is through. Kept in the caller's frame; it may suspend between
+// attempts.
+template <class Key, class Value, class Compare>
+class SingleWrite {
+ public:
+  using StoreType = Store<Key, Value, Compare>;
+  using VersionType = Version<Value>;
+
+  SingleWrite(StoreType& store, Key&& key) : store_(store), write_(std::move(key)) {}
+  SingleWrite(const SingleWrite&) = delete;
+  SingleWrite& operator=(const SingleWrite&) = delete;
+  ~SingleWrite() {
+    if (!write_.created) return;
+    EpochGuard guard(store_.epochs);
+    Commit<Key, Value, Compare>::abandon(guard, span());
+  }
+
+  // The version of an attempt that was not committed, with its value.
+  PrivateVersion<Value> reclaim() noexcept { return std::move(write_.version); }
+
+  // For put(): the value to be written.
+  template <class... Args>
+  void set_value(Args&&... args) {
+    write_.version = PrivateVersion<Value>(VersionType::make(0, std::forward<Args>(args)...));
+  }
+
+  // Writes the value, whatever is there. False: stepped aside for another transaction, wait and call again.
+  bool put(bool defer) {
+    store_.check_open();
+    EpochGuard guard(store_.epochs);
+    for (;;) {  // a round is lost only to a waiter that took us for stalled
+      switch (run(guard, defer)) {
+        case CommitOutcome::committed:
+          return true;
+        case CommitOutcome::step_aside:
+          return false;
+        case CommitOutcome::conflict:  // it expects nothing
+        case CommitOutcome::stalled:
+          break;
+      }
+    }
+  }
+
+  // Reads the key, asks decide(const Value* old), which returns the version to write or null for none, and writes it
+  // on top of what was read; asks again when another commit came in between. False: as above.
+  template <class Decide>
+  bool update(Decide&& decide, bool defer) {
+    store_.check_open();
+    for (;;) {  // lock-free: a round is lost to a commit of the same key
+      EpochGuard guard(store_.epochs);
+      auto* const entry = write_.created ? write_.entry : store_.index.find(write_.key_now());
+      const Found<Value> found = entry != nullptr ? newest_committed(*entry) : Found<Value>{};
+      PrivateVersion<Value> next = decide(found.live() ? std::addressof(found.version->value) : nullptr);
+      write_.version = std::move(next);  // not before decide has returned: it may reclaim the last attempt's
+      if (write_.version == nullptr) {
+        store_.ring.wait_decided(found.cts);  // what was read must not be taken back by an older read
+        return true;
+      }
+      write_.entry = entry;
+      write_.expects = true;
+      write_.expected = found.version;
+      switch (run(guard, defer)) {
+        case CommitOutcome::committed:
+          return true;
+        case CommitOutcome::step_aside:
+          return false;
+        case CommitOutcome::conflict:
+          guard.counters().retries.add(1);
+          break;
+        case CommitOutcome::stalled:
+          break;
+      }
+    }
+  }
+
+ private:
+  std::span<Write<Key, Value>* const> span() noexcept { return {pointers_.data(), 1}; }
+
+  CommitOutcome run(EpochGuard& guard, bool defer) {
+    Commit<Key, Value, Compare> commit(store_, guard);
+    return commit.run(span(), nullptr, 0, nullptr, defer);
+  }
+
+  StoreType& store_;
+  Write<Key, Value> write_;
+  std::array<Write<Key, Value>*, 1> pointers_{&write_};
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -1,0 +1,320 @@
+// The commit protocol (design section 3, steps 1 to 7), for one attempt of one transaction. · layer: txn
+//
+// Runs without suspending, inside one epoch guard. Exceptions (comparators, moves, memory) come out only before the
+// decision, with everything undone.
+#pragma once
+
+#include <fluxmap/detail/platform/format_key.hpp>
+#include <fluxmap/detail/txn/store.hpp>
+#include <fluxmap/detail/txn/validate.hpp>
+#include <fluxmap/detail/txn/write_set.hpp>
+
+#include <boost/assert.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+enum class CommitOutcome {
+  committed,
+  conflict,    // something read was overwritten
+  step_aside,  // a starving transaction has announced a read of something written here: wait, then try again
+  stalled,     // a waiter took us for stalled and aborted us: try again
+};
+
+template <class Key, class Value, class Compare>
+class Commit {
+ public:
+  using StoreType = Store<Key, Value, Compare>;
+  using EntryType = Entry<Key, Value>;
+  using VersionType = Version<Value>;
+  using WriteType = Write<Key, Value>;
+
+  Commit(StoreType& store, EpochGuard& guard) : store_(store), guard_(guard) {}
+
+  // Commits `writes`, which are in ascending key order. `reads` (may be null) must be current, and were current as of
+  // `snapshot`. `mine` is the caller's own announcement, `defer` whether it is willing to step aside for another one.
+  // After any outcome but `committed` the writes hold their values again and run() may be called anew.
+  CommitOutcome run(std::span<WriteType* const> writes, const ReadSet<Key, Value>* reads, Cts snapshot,
+                    const Reservation<Key, Value>* mine, bool defer) {
+    guard_.reserve(3 * writes.size() + 4);
+    record_ = new CommitRecord;
+    cts_ = 0;
+    try {
+      const CommitOutcome outcome = attempt(writes, reads, snapshot, mine, defer);
+      if (outcome == CommitOutcome::committed) {
+        publish(writes);
+      } else {
+        undo(writes);
+        for (WriteType* write : writes) take_value_back(*write);
+        // What the next attempt finds may be another entry: only those we created are sure to stay.
+        for (WriteType* write : writes) {
+          if (!write->created) write->entry = nullptr;
+        }
+      }
+      retire_record();
+      return outcome;
+    } catch (...) {  // not after the decision: publish() does not throw
+      undo(writes);
+      for (WriteType* write : writes) let_go(*write);
+      retire_record();
+      throw;
+    }
+  }
+
+  Cts cts() const noexcept { return cts_; }                               // of the committed transaction
+  const std::string& conflict_key() const noexcept { return conflict_; }  // as text, may be empty
+
+  // Ends the claim that a finished transaction has on entries it created and did not fill. Call it when run() will not
+  // be called again for these writes.
+  static void abandon(EpochGuard& guard, std::span<WriteType* const> writes) noexcept {
+    for (WriteType* write : writes) {
+      if (std::exchange(write->created, false)) WorkList<EntryType>::push(guard, *write->entry);
+    }
+  }
+
+ private:
+  CommitOutcome attempt(std::span<WriteType* const> writes, const ReadSet<Key, Value>* reads, Cts snapshot,
+                        const Reservation<Key, Value>* mine, bool defer) {
+    const bool reserved = defer && store_.reservations.any();
+    for (WriteType* write : writes) {  // step 2
+      const CommitOutcome latched = latch(*write);
+      if (latched != CommitOutcome::committed) return latched;
+      if (reserved && store_.reservations.blocks(store_.index.compare(), *write, mine)) return CommitOutcome::step_aside;
+    }
+    schedule_point(Point::latched);
+
+    // Step 3: state before timestamp.
+    CommitState state = CommitState::active;
+    // [P3] seq_cst: before our fetch_add on next_cts; pairs with the seq_cst loads of validators.
+    if (!record_->state.compare_exchange_strong(state, CommitState::committing, std::memory_order_seq_cst)) {
+      return CommitOutcome::stalled;
+    }
+    schedule_point(Point::committing);
+    cts_ = store_.ring.take(*record_);
+
+    // Step 4. When nothing was committed since the snapshot, everything read is current by definition.
+    if (reads != nullptr && cts_ != snapshot + 1) {
+      Validator<Key, Value, Compare> validator(store_, cts_, record_);
+      if (!validator.check(*reads)) {
+        conflict_ = format_key(*validator.conflict());
+        return CommitOutcome::conflict;
+      }
+    }
+    schedule_point(Point::validated);
+
+    // Step 5. [P5] acq_rel: publishes the timestamp and the versions with the decision.
+    state = CommitState::committing;
+    if (!record_->state.compare_exchange_strong(state, CommitState::committed, std::memory_order_acq_rel)) {
+      return CommitOutcome::stalled;
+    }
+    schedule_point(Point::decided);
+    return CommitOutcome::committed;
+  }
+
+  // Installs the pending version of one key: the version is the key's latch. Waits for another's decision; holders of
+  // latches wait only for keys that come later, or for smaller timestamps, so there is no cycle.
+  CommitOutcome latch(WriteType& write) {
+    for (;;) {
+      if (write.entry == nullptr && !find_or_create(write)) return CommitOutcome::committed;
+      EntryType& entry = *write.entry;
+      VersionType* head = entry.load_head();
+      if (head == EntryType::closed()) {
+        // Vacuum is taking the entry away: help, then look for its successor.
+        store_.index.unlink(guard_, entry);
+        write.entry = nullptr;
+        continue;
+      }
+      if (head != nullptr && !settle(entry, head)) {
+        if (record_->state.load(std::memory_order_relaxed) == CommitState::aborted) {  // ours; decided again later
+          return CommitOutcome::stalled;
+        }
+        continue;
+      }
+      if (write.expects && head != write.expected && !(is_absent(head) && is_absent(write.expected))) {
+        conflict_ = format_key(entry.key);
+        return CommitOutcome::conflict;
+      }
+      VersionType* const version = write.version.get();
+      BOOST_ASSERT(version != nullptr);
+      version->older.store(head, std::memory_order_relaxed);  // private still
+      version->stamp_bits.store(Stamp::tagged(record_, flags_of(*version)).bits(), std::memory_order_relaxed);  // as above
+      schedule_point(Point::latch_before_cas);
+      // [P2] release: the version; pairs with load_head(). acquire: what the version below stands for.
+      if (entry.head.compare_exchange_strong(head, version, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+        write.installed = write.version.release();
+        write.over_any = head != nullptr;
+        write.over_live = !is_absent(head);
+        return CommitOutcome::committed;
+      }
+    }
+  }
+
+  static bool is_absent(const VersionType* version) noexcept { return version == nullptr || version->is_tombstone(); }
+
+  static std::uint64_t flags_of(const VersionType& version) noexcept {
+    return version.stamp_bits.load(std::memory_order_relaxed) & (Stamp::k_flags & ~Stamp::k_tagged);  // never change
+  }
+
+  // True if a version may be put on `head`: it is stamped, or its commit is decided. An aborted one is popped first.
+  bool settle(EntryType& entry, VersionType* head) {
+    const Stamp stamp = head->stamp();
+    if (!stamp.is_tagged()) return true;
+    CommitRecord& other = *stamp.record();
+    RecordWait wait(other, Point::latch_wait);
+    for (;;) {  // bounded by RecordWait: what stalls is aborted
+      switch (other.state.load(std::memory_order_acquire)) {  // [P5]
+        case CommitState::committed:
+          return true;
+        case CommitState::aborted:
+          pop(entry, head);
+          return false;
+        case CommitState::active:
+        case CommitState::committing:
+          break;
+      }
+      if (record_->state.load(std::memory_order_relaxed) == CommitState::aborted) return false;  // ours: start over
+      wait.step();
+      // Relaxed: only asks whether it is still worth waiting for this one; latch() reads the head again.
+      if (entry.head.load(std::memory_order_relaxed) != head) return false;
+    }
+  }
+
+  // Takes an aborted version off the head of its chain; anybody may.
+  static void pop(EntryType& entry, VersionType* version) noexcept {
+    schedule_point(Point::abort_pop);
+    VersionType* expected = version;
+    // acq_rel: what stands below was installed before. No ABA: the version is retired only after this.
+    entry.head.compare_exchange_strong(expected, version->older.load(std::memory_order_acquire),
+                                       std::memory_order_acq_rel, std::memory_order_relaxed);
+  }
+
+  // Finds the entry of a key, or links a new one with our pending version in place. False: linked, latched, done.
+  bool find_or_create(WriteType& write) {
+    const auto [entry, is_new] = store_.index.find_or_link(
+        guard_, write.key_now(), [&](unsigned height) { return make_entry(write, height); },
+        [&](EntryType* lost) { unmake_entry(write, lost); });
+    write.entry = entry;
+    if (!is_new) return true;
+    write.created = true;
+    guard_.counters().entries.add(1);
+    guard_.counters().bytes.add(static_cast<std::int64_t>(entry->bytes()));
+    write.installed = std::exchange(write.at_birth, nullptr);
+    write.over_any = write.over_live = false;
+    if (write.installed == write.version.get()) {
+      static_cast<void>(write.version.release());
+    } else {
+      write.version.reset();  // an empty shell: its value was moved inside the entry
+    }
+    return false;
+  }
+
+  EntryType* make_entry(WriteType& write, unsigned height) {
+    EntryType* entry = std::exchange(write.spare, nullptr);
+    if (entry == nullptr) entry = EntryType::make(height, std::move(write.key));
+    try {
+      VersionType* version = entry->make_version_inside(*write.version);
+      if (version == nullptr) version = write.version.get();
+      version->stamp_bits.store(Stamp::tagged(record_, flags_of(*version)).bits(), std::memory_order_relaxed);  // private
+      entry->head.store(version, std::memory_order_relaxed);  // private: linking publishes it
+      write.at_birth = version;
+    } catch (...) {
+      write.spare = entry;
+      throw;
+    }
+    return entry;
+  }
+
+  // Another thread has linked an entry for this key first: keep ours for the case that we need it again.
+  void unmake_entry(WriteType& write, EntryType* entry) {
+    write.spare = entry;
+    VersionType* const version = std::exchange(write.at_birth, nullptr);
+    entry->head.store(nullptr, std::memory_order_relaxed);  // private still
+    if (version == write.version.get()) return;
+    entry->forget_version_inside();
+    struct Destroy {
+      VersionType* inside;
+      ~Destroy() { inside->destroy(); }
+    } destroy{version};
+    if (!version->is_tombstone()) write.version = PrivateVersion<Value>(VersionType::make(0, std::move(version->value)));
+  }
+
+  // Aborts: pops what was installed. The versions stay the writes' (see take_value_back and let_go).
+  void undo(std::span<WriteType* const> writes) noexcept {
+    abort_stalled(*record_);  // it may be aborted already
+    if (cts_ != 0) store_.ring.mark_done(cts_);
+    for (WriteType* write : writes) {
+      if (write->installed != nullptr) pop(*write->entry, write->installed);
+    }
+    if (cts_ != 0) store_.ring.advance();
+  }
+
+  // After an abort: gives a write its value back for the next attempt. Nobody reads the value of a version that never
+  // committed, so it may be moved; the shell is retired, because readers may still be passing over it.
+  void take_value_back(WriteType& write) {
+    if (write.installed == nullptr) return;
+    VersionType* const version = write.installed;
+    if (version->is_tombstone()) {
+      write.version = PrivateVersion<Value>(VersionType::make(Stamp::k_tombstone));
+    } else {
+      write.version = PrivateVersion<Value>(VersionType::make(0, std::move(version->value)));
+    }
+    let_go(write);
+  }
+  void let_go(WriteType& write) noexcept {
+    if (write.installed != nullptr) guard_.retire(std::exchange(write.installed, nullptr), &EntryType::free_version);
+  }
+
+  // Steps 6 and 7.
+  void publish(std::span<WriteType* const> writes) noexcept {
+    store_.ring.mark_done(cts_);
+    store_.ring.wait_decided(cts_);
+    schedule_point(Point::published);
+    Counters& counters = guard_.counters();
+    counters.commits.add(1);
+    for (WriteType* write : writes) {
+      VersionType& version = *write->installed;
+      const bool tombstone = version.is_tombstone();
+      counters.keys.add((tombstone ? 0 : 1) - (write->over_live ? 1 : 0));
+      counters.versions.add(1);
+      counters.bytes.add(static_cast<std::int64_t>(version_bytes(version)));
+      hand_to_vacuum(*write, tombstone);  // before the stamp: see WorkList
+      // [P8] release: pairs with Version::stamp(). From here on the version may be pruned by others.
+      version.stamp_bits.store(Stamp::stamped(cts_, flags_of(version)).bits(), std::memory_order_release);
+    }
+    schedule_point(Point::stamped);
+    const SnapshotView* const view = store_.amortised_view(guard_);
+    for (WriteType* write : writes) {
+      write->installed = nullptr;
+      if (view != nullptr && write->over_any) prune(guard_, *write->entry, *view, k_prune_limit);
+    }
+  }
+
+  void hand_to_vacuum(WriteType& write, bool tombstone) noexcept {
+    EntryType& entry = *write.entry;
+    const bool created = std::exchange(write.created, false);
+    if (!tombstone && !write.over_any) {
+      if (created) WorkList<EntryType>::release_token(entry);
+    } else if (created || WorkList<EntryType>::acquire(entry)) {
+      WorkList<EntryType>::push(guard_, entry);
+    }
+  }
+
+  void retire_record() noexcept {
+    guard_.retire(std::exchange(record_, nullptr), [](void* object) noexcept { delete static_cast<CommitRecord*>(object); });
+  }
+
+  static constexpr std::size_t k_prune_limit = 8;  // survivors a committer looks at; vacuum has no limit
+
+  StoreType& store_;
+  EpochGuard& guard_;
+  CommitRecord* record_ = nullptr;
+  Cts cts_ = 0;
+  std::string conflict_;
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

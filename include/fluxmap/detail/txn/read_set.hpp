@@ -1,0 +1,102 @@
+// What a read-write transaction has read: private to it, so that reading writes nothing shared. · layer: txn
+//
+// A live version is remembered by its entry: the registered snapshot keeps both. A key that was absent has no entry, or
+// one that vacuum may take away, so the key itself is remembered. A scan is remembered as the range it was asked for
+// and what it found there, in order; validation walks the range again and compares.
+#pragma once
+
+#include <fluxmap/detail/index/entry.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+// True if `key` begins with `prefix`; both are string-like.
+template <class K, class P>
+bool has_prefix(const K& key, const P& prefix) {
+  static_assert(std::is_convertible_v<const K&, std::string_view> && std::is_convertible_v<const P&, std::string_view>,
+                "prefix scans need string-like keys");
+  return std::string_view(key).starts_with(std::string_view(prefix));
+}
+
+template <class Key, class Value>
+struct Write;
+
+enum class RangeKind : unsigned char { half_open, prefix };
+
+template <class Key, class Value>
+struct RangeRead {
+  // One key that the scan met: a live version in the database, or a key that the transaction had written itself, whose
+  // database version it did not look at.
+  struct Seen {
+    Entry<Key, Value>* entry = nullptr;  // null: own write
+    Version<Value>* version = nullptr;
+    const Write<Key, Value>* own = nullptr;  // kept by the write set until the transaction ends
+  };
+
+  Key first;
+  std::optional<Key> last;  // half_open: the end; prefix: none, `first` is the prefix
+  RangeKind kind = RangeKind::half_open;
+  bool finished = false;  // walked to its end; else only up to the last key seen
+  std::vector<Seen> seen;
+
+  template <class Compare>
+  bool contains(const Compare& compare, const Key& key) const {  // given !(key < first)
+    if (kind == RangeKind::half_open) return compare(key, *last);
+    if constexpr (std::is_convertible_v<const Key&, std::string_view>) {
+      return has_prefix(key, first);
+    } else {
+      return false;  // prefix scans of such keys do not compile
+    }
+  }
+};
+
+template <class Key, class Value>
+struct ReadSet {
+  struct Point {
+    Entry<Key, Value>* entry;
+    Version<Value>* version;
+  };
+
+  std::vector<Point> points;
+  std::vector<Key> absent;
+  std::deque<RangeRead<Key, Value>> ranges;  // a deque: streams keep pointers to theirs
+
+  bool empty() const noexcept { return points.empty() && absent.empty() && ranges.empty(); }
+  void clear() noexcept {
+    points.clear();
+    absent.clear();
+    ranges.clear();
+  }
+
+  // Remembers a live version, unless it is among the last few anyway.
+  void add(Entry<Key, Value>* entry, Version<Value>* version) {
+    std::size_t looked = 0;
+    for (auto at = points.rbegin(); at != points.rend() && looked < k_recent; ++at, ++looked) {
+      if (at->entry == entry) return;  // same snapshot, same version: refresh keeps all of them current
+    }
+    points.push_back({entry, version});
+  }
+
+  // The entry of a key read not long ago; null: look it up.
+  template <class Compare>
+  Entry<Key, Value>* recent_entry(const Compare& compare, const Key& key) const {
+    std::size_t looked = 0;
+    for (auto at = points.rbegin(); at != points.rend() && looked < k_recent; ++at, ++looked) {
+      if (!compare(key, at->entry->key) && !compare(at->entry->key, key)) return at->entry;
+    }
+    return nullptr;
+  }
+
+ private:
+  static constexpr std::size_t k_recent = 8;
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -1,0 +1,72 @@
+// The engine's parts together: what a transaction works on. · layer: txn
+//
+// The members are declared so that they are destroyed in the right order: first what was retired, then the index.
+#pragma once
+
+#include <fluxmap/detail/index/epoch.hpp>
+#include <fluxmap/detail/index/prune.hpp>
+#include <fluxmap/detail/index/skiplist.hpp>
+#include <fluxmap/detail/index/snapshot_registry.hpp>
+#include <fluxmap/detail/index/work_list.hpp>
+#include <fluxmap/detail/txn/commit_ring.hpp>
+#include <fluxmap/detail/txn/reservation.hpp>
+#include <fluxmap/error.hpp>
+
+#include <memory>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+template <class Key, class Value, class Compare>
+class Store {
+ public:
+  using EntryType = Entry<Key, Value>;
+  using VersionType = Version<Value>;
+  using Index = SkipList<Key, Value, Compare>;
+
+  Store(Compare compare, double skiplist_p) : index(std::move(compare), skiplist_p) {}
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  Index index;
+  EpochDomain epochs;
+  SnapshotRegistry snapshots;
+  CommitRing ring;
+  Reservations<Key, Value, Compare> reservations;
+
+  // Throws errc::closed once the database has been closed.
+  void check_open() const {
+    // Relaxed: closing does not order anything by this flag; whoever waits for close() is ordered by that.
+    if (closed_.load(std::memory_order_relaxed)) throw_error(errc::closed);
+  }
+  bool is_closed() const noexcept { return closed_.load(std::memory_order_relaxed); }  // as above
+  void close() noexcept { closed_.store(true, std::memory_order_relaxed); }            // as above
+
+  Cts published() const noexcept { return ring.published(); }
+
+  // The guard's view of the registered snapshots, brought up to date every so many calls: a stale one is only more
+  // careful (SnapshotRegistry I1), and scanning the registry for each commit would make commits pay for open
+  // transactions. Amortised O(1).
+  // Without memory for it the view may be null: then nothing is known to be dead.
+  const SnapshotView* amortised_view(EpochGuard& guard) noexcept {
+    EpochDomain::Slot& slot = guard.slot();
+    auto* view = static_cast<SnapshotView*>(slot.snapshot_view.get());
+    if (view != nullptr && slot.scratch_commits++ < k_view_commits + snapshots.capacity() / 4) return view;
+    try {
+      if (view == nullptr) {
+        slot.snapshot_view = std::make_shared<SnapshotView>();
+        view = static_cast<SnapshotView*>(slot.snapshot_view.get());
+      }
+      slot.scratch_commits = 0;
+      snapshots.refresh(*view, published());
+    } catch (...) {
+    }
+    return view;
+  }
+
+ private:
+  static constexpr std::uint64_t k_view_commits = 16;
+
+  std::atomic<bool> closed_{false};
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -1,0 +1,374 @@
+// One transaction: its snapshot, what it has read and written, and how it ends. · layer: txn
+//
+// Used by one coroutine or thread at a time; may change threads between calls. Everything but the registered snapshot
+// is private memory. Pointers handed out stay good because the snapshot keeps the versions it sees, and because the
+// write set keeps its values.
+#pragma once
+
+#include <fluxmap/detail/txn/commit.hpp>
+#include <fluxmap/detail/txn/read_set.hpp>
+#include <fluxmap/detail/txn/store.hpp>
+#include <fluxmap/detail/txn/validate.hpp>
+#include <fluxmap/detail/txn/write_set.hpp>
+#include <fluxmap/error.hpp>
+
+#include <atomic>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+// Where a scan stands. Belongs to one transaction; survives moves of its snapshot.
+template <class Key, class Value>
+struct ScanCursor {
+  RangeRead<Key, Value>* range = nullptr;
+  Entry<Key, Value>* at = nullptr;     // the last live entry returned, if it may be used to go on from
+  const Key* last_key = nullptr;       // of the last item met, an own tombstone included; null: not begun
+  std::uint64_t generation = 0;        // `at` is good only while the snapshot is the same
+  const Key* key = nullptr;            // the current item
+  const Value* value = nullptr;
+};
+
+template <class Key, class Value, class Compare>
+class TxnState {
+ public:
+  using StoreType = Store<Key, Value, Compare>;
+  using EntryType = Entry<Key, Value>;
+  using VersionType = Version<Value>;
+  using WriteType = Write<Key, Value>;
+  using ReservationType = Reservation<Key, Value>;
+  using Range = RangeRead<Key, Value>;
+  using Cursor = ScanCursor<Key, Value>;
+
+  explicit TxnState(StoreType& store)
+      : store_(store), slot_(store.snapshots.claim()), writes_(store.index.compare()) {}
+  TxnState(const TxnState&) = delete;
+  TxnState& operator=(const TxnState&) = delete;
+  ~TxnState() {
+    end();
+    store_.snapshots.release(slot_);
+  }
+
+  // Begins anew. A read-only transaction sees what is published; a read-write one what is decided, which is at least
+  // as new: its own acknowledgement waits for its own timestamp.
+  void begin(bool read_only) {
+    store_.check_open();
+    read_only_ = read_only;
+    doomed_ = false;
+    reads_.clear();  // a failed predecessor may have left them for take_reads
+    snapshot_ = store_.snapshots.enter(
+        slot_, [&] { return read_only ? store_.ring.published() : store_.ring.decided(); });
+    next_serial();
+    active_ = true;
+  }
+
+  bool active() const noexcept { return active_; }
+  bool read_only() const noexcept { return read_only_; }
+  Cts snapshot() const noexcept { return snapshot_; }
+  Cts commit_timestamp() const noexcept { return cts_; }  // of the last commit that wrote; for tests and traces
+  // Relaxed: only a stream that is used after its transaction has ended can meet another thread's change of it.
+  std::uint64_t serial() const noexcept { return serial_.load(std::memory_order_relaxed); }
+
+  void check_usable() const {
+    store_.check_open();
+    if (!active_) throw_error(errc::transaction_inactive);
+    if (doomed_ && slot_.snapshot() != snapshot_) throw ConflictError(conflict_);  // see refresh
+  }
+
+  // The value of a key; null: none.
+  template <class K>
+  const Value* get(const K& key) {
+    check_usable();
+    if (WriteType* const own = writes_.find(key)) {
+      return own->version->is_tombstone() ? nullptr : std::addressof(own->version->value);
+    }
+    EpochGuard guard(store_.epochs);
+    return read(guard, key);
+  }
+
+  // Writes a value; blind, so it cannot conflict.
+  template <class... Args>
+  void put(Key&& key, Args&&... args) {
+    check_writable();
+    EntryType* const hint = reads_.recent_entry(store_.index.compare(), key);
+    writes_.put(std::move(key), PrivateVersion<Value>(VersionType::make(0, std::forward<Args>(args)...)), hint);
+  }
+
+  // Removes a key. False: there was none, and that counts as a read.
+  template <class K>
+  bool remove(const K& key) {
+    check_writable();
+    if (get(key) == nullptr) return false;
+    Key owned(key);
+    EntryType* const hint = reads_.recent_entry(store_.index.compare(), owned);
+    writes_.put(std::move(owned), PrivateVersion<Value>(VersionType::make(Stamp::k_tombstone)), hint);
+    return true;
+  }
+
+  // Begins a scan. In a read-write transaction the range joins the read set; else it must be kept by the caller.
+  Cursor open_scan(Range&& range, std::unique_ptr<Range>& kept) {
+    check_usable();
+    Cursor cursor;
+    if (read_only_) {
+      kept = std::make_unique<Range>(std::move(range));
+      cursor.range = kept.get();
+    } else {
+      cursor.range = &reads_.ranges.emplace_back(std::move(range));
+    }
+    return cursor;
+  }
+
+  // Moves to the next live key of the range, own writes merged in. False: there is none.
+  bool advance(EpochGuard& guard, Cursor& cursor) {
+    check_usable();
+    const Compare& compare = store_.index.compare();
+    Range& range = *cursor.range;
+    for (;;) {
+      const std::uint64_t generation = generation_;
+      WriteType* const own = next_own(cursor);
+      EntryType* entry = resume(cursor);
+      Found<Value> found;
+      for (; entry != nullptr && range.contains(compare, entry->key); entry = store_.index.next(*entry)) {
+        if (own != nullptr && !compare(entry->key, own->key)) break;
+        found = visible_at(*entry, snapshot_);
+        if (found.newer != 0 && refresh(guard, found.newer, entry->key)) break;
+        if (found.live()) break;
+      }
+      if (generation != generation_) continue;  // the snapshot has moved: look again from the same place
+      if (found.live()) {
+        if (!read_only_) range.seen.push_back({entry, found.version, nullptr});
+        cursor.at = entry;
+        cursor.generation = generation_;
+        cursor.last_key = cursor.key = &entry->key;
+        cursor.value = std::addressof(found.version->value);
+        return true;
+      }
+      if (own == nullptr) {
+        range.finished = true;
+        return false;
+      }
+      range.seen.push_back({nullptr, nullptr, own});
+      cursor.at = nullptr;
+      cursor.last_key = cursor.key = &own->key;
+      if (own->version->is_tombstone()) continue;
+      cursor.value = std::addressof(own->version->value);
+      return true;
+    }
+  }
+
+  // Calls emit(key, value) for the whole range. The epoch is let go now and then, so that a long scan does not hold up
+  // reclamation; the snapshot keeps its place.
+  template <class Emit>
+  void scan(Range&& range, Emit&& emit) {
+    std::unique_ptr<Range> kept;
+    Cursor cursor = open_scan(std::move(range), kept);
+    for (bool more = true; more;) {
+      EpochGuard guard(store_.epochs);
+      for (int i = 0; i < k_scan_stretch && (more = advance(guard, cursor)); ++i) emit(*cursor.key, *cursor.value);
+    }
+  }
+
+  // Savepoints are numbered; one that has been undone by an earlier one is gone.
+  std::uint64_t add_savepoint() {
+    check_usable();
+    savepoints_.push_back({++last_savepoint_, 0});
+    savepoints_.back().mark = writes_.mark();
+    return last_savepoint_;
+  }
+  void roll_back_to(std::uint64_t serial, std::uint64_t savepoint) {
+    check_usable();
+    auto at = savepoints_.begin();
+    while (at != savepoints_.end() && at->number != savepoint) ++at;
+    if (serial != this->serial() || at == savepoints_.end()) {
+      throw_error(errc::invalid_option, "fluxmap: not a savepoint of this transaction any more");
+    }
+    writes_.roll_back_to(at->mark);
+    savepoints_.erase(at + 1, savepoints_.end());
+  }
+
+  // One attempt to commit. After `committed` and `conflict` the transaction has ended.
+  CommitOutcome try_commit(const ReservationType* mine, bool defer) {
+    check_usable();
+    if (writes_.empty()) {  // what it read was true at its snapshot, which lies between its begin and now
+      end();
+      return CommitOutcome::committed;
+    }
+    order_.clear();
+    writes_.for_each([&](WriteType& write) { order_.push_back(&write); });
+    EpochGuard guard(store_.epochs);
+    struct Abandon {  // an exception or a conflict ends the transaction; what it created is vacuum's
+      TxnState* self;
+      EpochGuard& guard;
+      ~Abandon() {
+        if (self == nullptr) return;
+        Commit<Key, Value, Compare>::abandon(guard, self->order_);
+        self->end();
+      }
+    } abandon{this, guard};
+    if (doomed_) {
+      guard.counters().conflicts.add(1);
+      return CommitOutcome::conflict;
+    }
+    Commit<Key, Value, Compare> commit(store_, guard);
+    const CommitOutcome outcome = commit.run(order_, &reads_, snapshot_, mine, defer);
+    switch (outcome) {
+      case CommitOutcome::committed:
+        cts_ = commit.cts();
+        break;
+      case CommitOutcome::conflict:
+        guard.counters().conflicts.add(1);
+        conflict_ = commit.conflict_key();
+        keep_reads_ = true;
+        break;
+      case CommitOutcome::step_aside:
+      case CommitOutcome::stalled:
+        abandon.self = nullptr;
+        break;
+    }
+    return outcome;
+  }
+
+  // Ends the transaction without committing. What it did leaves no trace.
+  void roll_back() noexcept {
+    if (!active_) return;
+    if (!order_.empty()) {  // a commit was under way: entries it has created are vacuum's now
+      EpochGuard guard(store_.epochs);
+      Commit<Key, Value, Compare>::abandon(guard, order_);
+    }
+    end();
+  }
+
+  const std::string& conflict_key() const noexcept { return conflict_; }
+
+  // What a failed transaction had read, for an announcement; empties it.
+  ReadSet<Key, Value> take_reads() {
+    ReadSet<Key, Value> reads = std::move(reads_);
+    reads_.clear();
+    return reads;
+  }
+  // A conflict met by a read leaves the transaction open; this ends it and keeps what it had read for take_reads.
+  void fail() noexcept {
+    if (!active_) return;
+    {
+      EpochGuard guard(store_.epochs);
+      guard.counters().conflicts.add(1);
+    }
+    keep_reads_ = true;
+    roll_back();
+  }
+
+ private:
+  void check_writable() {
+    check_usable();
+    if (read_only_) throw_error(errc::read_only);
+    if (doomed_) throw ConflictError(conflict_);
+  }
+
+  void next_serial() noexcept { serial_.store(serial() + 1, std::memory_order_relaxed); }  // see serial()
+
+  void end() noexcept {
+    active_ = false;
+    next_serial();
+    ++generation_;
+    if (!keep_reads_) reads_.clear();
+    keep_reads_ = false;
+    writes_.clear();
+    order_.clear();
+    savepoints_.clear();
+    store_.snapshots.withdraw(slot_);
+  }
+
+  template <class K>
+  const Value* read(EpochGuard& guard, const K& key) {
+    EntryType* const entry = store_.index.find(key);
+    Found<Value> found;
+    if (entry != nullptr) {
+      do {
+        found = visible_at(*entry, snapshot_);
+      } while (found.newer != 0 && refresh(guard, found.newer, entry->key));
+    }
+    if (found.live()) {
+      if (!read_only_) reads_.add(entry, found.version);
+      return std::addressof(found.version->value);
+    }
+    if (!read_only_) {
+      static_assert(std::constructible_from<Key, const K&>,
+                    "a transaction remembers the keys it did not find: Key must be constructible from the look-up key");
+      reads_.absent.emplace_back(key);
+    }
+    return nullptr;
+  }
+
+  // On meeting a version newer than the snapshot: moves the snapshot forward if all that was read so far is still
+  // current (Riegel, Felber, Fetzer 2006). True: moved, look again. False: it could not; then the transaction can only
+  // end as a reader at its old snapshot, and writing it has become pointless. Throws where it has written already.
+  bool refresh(EpochGuard&, Cts newer, const Key& key) {
+    if (read_only_ || doomed_) return false;
+    schedule_point(Point::refresh);
+    store_.ring.wait_decided(newer);
+    for (bool moved = false; !moved;) {  // bounded in practice: a round needs another view of the pruners' meanwhile
+      const Cts target = store_.ring.decided();
+      Validator<Key, Value, Compare> validator(store_, target, nullptr);
+      if (!validator.check(reads_)) {
+        conflict_ = format_key(validator.conflict() != nullptr ? *validator.conflict() : key);
+        doomed_ = true;
+        // A first round may have registered a snapshot that the floor had passed already: neither that one nor the old
+        // one can be read from any more, though what was read before stays good.
+        if (!writes_.empty() || slot_.snapshot() != snapshot_) throw ConflictError(conflict_);
+        return false;
+      }
+      // Versions read are visible at the old and the new snapshot: whichever of the two a pruner sees keeps them.
+      moved = store_.snapshots.move(slot_, target);
+      if (moved) snapshot_ = target;
+    }
+    ++generation_;
+    return true;
+  }
+
+  WriteType* next_own(const Cursor& cursor) {
+    if (writes_.empty()) return nullptr;
+    const Range& range = *cursor.range;
+    WriteType* const own =
+        cursor.last_key != nullptr ? writes_.upper_bound(*cursor.last_key) : writes_.lower_bound(range.first);
+    return own != nullptr && range.contains(store_.index.compare(), own->key) ? own : nullptr;
+  }
+
+  // The first entry after the cursor's place.
+  EntryType* resume(const Cursor& cursor) {
+    if (cursor.last_key == nullptr) return store_.index.lower_bound(cursor.range->first);
+    if (cursor.at != nullptr && cursor.generation == generation_) return store_.index.next(*cursor.at);
+    EntryType* const entry = store_.index.lower_bound(*cursor.last_key);
+    const bool same = entry != nullptr && !store_.index.compare()(*cursor.last_key, entry->key);
+    return same ? store_.index.next(*entry) : entry;
+  }
+
+  struct NumberedMark {
+    std::uint64_t number;
+    std::size_t mark;
+  };
+  static constexpr int k_scan_stretch = 512;
+
+  StoreType& store_;
+  SnapshotRegistry::Slot& slot_;
+  Cts snapshot_ = 0;
+  Cts cts_ = 0;
+  std::atomic<std::uint64_t> serial_{0};  // changes with every begin and end: tells stale streams and savepoints
+  std::uint64_t generation_ = 0;  // changes whenever the snapshot does
+  std::uint64_t last_savepoint_ = 0;
+  bool active_ = false;
+  bool read_only_ = false;
+  bool doomed_ = false;      // something read was overwritten; may still end as a reader
+  bool keep_reads_ = false;  // end() leaves the read set to take_reads
+  std::string conflict_;
+  ReadSet<Key, Value> reads_;
+  WriteSet<Key, Value, Compare> writes_;
+  std::vector<NumberedMark> savepoints_;
+  std::vector<WriteType*> order_;  // the writes of a commit under way
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -1,0 +1,119 @@
+// RangeStream: a lazy scan.
+#pragma once
+
+#include <fluxmap/detail/txn/session.hpp>
+#include <fluxmap/fwd.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace fluxmap::inline FLUXMAP_ABI {
+
+// A lazy, single-pass scan in key order: a std::ranges::input_range of pair<const Key&, const Value&>.
+//
+// A handle's stream reads one snapshot, taken when it was made, and keeps it until it is destroyed. A transaction's
+// stream reads the transaction's snapshot and merges its own writes, those made while the stream is running included if
+// they lie ahead; it must not be used after its transaction has ended (errc::transaction_inactive). In a read-write
+// transaction each step is a read of the keys walked over, so a step may throw errc::serialization_conflict; what a
+// stream was not asked for does not count as read.
+//
+// The references of an item stay good as long as the stream (or, in a transaction, the transaction) lives and its key
+// is not written again. Not thread-safe; may be suspended and go on on another thread. A step costs O(1), plus
+// O(log n) after a write or a move of the snapshot.
+template <class Key, class Value, class Compare>
+class RangeStream {
+  using SessionType = detail::Session<Key, Value, Compare>;
+  using State = detail::TxnState<Key, Value, Compare>;
+  using Lease = detail::Lease<Key, Value, Compare>;
+  using Range = detail::RangeRead<Key, Value>;
+
+ public:
+  using value_type = std::pair<const Key&, const Value&>;
+
+  class iterator {
+   public:
+    using iterator_concept = std::input_iterator_tag;
+    using value_type = RangeStream::value_type;
+    using difference_type = std::ptrdiff_t;
+
+    value_type operator*() const { return {*stream_->cursor_.key, *stream_->cursor_.value}; }
+    iterator& operator++() {
+      stream_->advance();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    friend bool operator==(const iterator& at, std::default_sentinel_t) { return at.is_done(); }
+
+   private:
+    friend class RangeStream;
+    bool is_done() const noexcept { return stream_->done_; }
+    explicit iterator(RangeStream& stream) noexcept : stream_(&stream) {}
+    RangeStream* stream_;
+  };
+
+  RangeStream(RangeStream&&) noexcept = default;
+  RangeStream& operator=(RangeStream&&) noexcept = default;
+
+  // Where the stream stands: at its first item when nothing has been taken yet. Single pass.
+  iterator begin() {
+    if (!begun_) {
+      begun_ = true;
+      advance();
+    }
+    return iterator(*this);
+  }
+  std::default_sentinel_t end() const noexcept { return {}; }
+
+  // The next item, or nothing at the end; for loops that are not range-for.
+  std::optional<value_type> next() {
+    if (!begun_) {
+      begin();
+    } else if (!done_) {
+      advance();
+    }
+    if (done_) return std::nullopt;
+    return std::optional<value_type>(std::in_place, *cursor_.key, *cursor_.value);
+  }
+
+ private:
+  friend class Handle<Key, Value, Compare>;
+  friend class Transaction<Key, Value, Compare>;
+
+  // A stream with a snapshot of its own.
+  RangeStream(Lease lease, Range&& range) : lease_(std::move(lease)) {
+    open(lease_.session(), *lease_, std::move(range));
+  }
+  // A stream of a transaction.
+  RangeStream(const std::shared_ptr<SessionType>& session, State& state, Range&& range) {
+    open(session, state, std::move(range));
+  }
+
+  void open(const std::shared_ptr<SessionType>& session, State& state, Range&& range) {
+    session_ = session;
+    state_ = &state;
+    cursor_ = state.open_scan(std::move(range), kept_);
+    serial_ = state.serial();
+  }
+
+  void advance() {
+    if (done_) return;
+    if (state_->serial() != serial_) detail::throw_error(errc::transaction_inactive);
+    detail::EpochGuard guard(session_->store().epochs);
+    done_ = !state_->advance(guard, cursor_);
+  }
+
+  std::shared_ptr<SessionType> session_;  // keeps the state's memory
+  Lease lease_;
+  State* state_ = nullptr;
+  std::uint64_t serial_ = 0;  // of the transaction that the stream belongs to
+  std::unique_ptr<Range> kept_;
+  detail::ScanCursor<Key, Value> cursor_;
+  bool begun_ = false;
+  bool done_ = false;
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI

@@ -1,0 +1,43 @@
+// Counters and gauges of a database, and the report of a vacuum.
+#pragma once
+
+#include <fluxmap/config.hpp>
+
+#include <chrono>
+#include <cstdint>
+
+namespace fluxmap::inline FLUXMAP_ABI {
+
+// A reading of the counters. Each is exact once the database is at rest; while it is busy they are read one after
+// another and may be a few operations apart.
+struct Stats {
+  std::uint64_t keys = 0;                 // live keys
+  std::uint64_t versions = 0;             // versions in the chains, tombstones included
+  std::uint64_t entries = 0;              // entries in the index, those of removed keys included
+  std::uint64_t memory_bytes = 0;         // entries and versions, with what keys and values own (MemorySize)
+  std::uint64_t commits = 0;              // commits that wrote something
+  std::uint64_t conflicts = 0;            // transactions and attempts that ended with a serialization conflict
+  std::uint64_t retries = 0;              // attempts after the first
+  std::uint64_t active_transactions = 0;  // registered snapshots: open transactions, streams and scans under way
+  std::uint64_t oldest_snapshot_age = 0;  // commits published since the oldest of them began; 0: none
+  std::uint64_t reservations = 0;         // times a starving transaction had to announce its reads
+  std::uint64_t evictions = 0;
+  std::uint64_t expirations = 0;
+  std::uint64_t vacuumed_versions = 0;  // versions freed by committers and by vacuum
+  std::uint64_t vacuumed_entries = 0;   // index entries unlinked by vacuum
+  std::uint64_t log_bytes = 0;
+  std::uint64_t log_syncs = 0;
+  std::uint64_t recovered_commits = 0;
+  std::uint64_t truncated_bytes = 0;
+};
+
+// What one vacuum did.
+struct VacuumReport {
+  std::uint64_t versions = 0;           // versions unlinked from their chains
+  std::uint64_t entries = 0;            // entries of removed keys unlinked from the index
+  std::uint64_t bytes = 0;              // what they weighed
+  std::uint64_t kept = 0;               // entries left for the next time because a snapshot still needs them
+  std::chrono::nanoseconds elapsed{0};  // wall time
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI

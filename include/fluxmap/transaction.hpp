@@ -1,0 +1,170 @@
+// Transaction: explicit control over one transaction.
+#pragma once
+
+#include <fluxmap/detail/front/async_op.hpp>
+#include <fluxmap/detail/front/commit_op.hpp>
+#include <fluxmap/detail/front/lookup_key.hpp>
+#include <fluxmap/options.hpp>
+#include <fluxmap/range_stream.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace fluxmap::inline FLUXMAP_ABI {
+
+namespace detail {
+struct TransactionAccess;
+}
+
+// A place in a transaction to roll back to. A value: copy it, keep it, use it more than once.
+class Savepoint {
+ private:
+  template <class Key, class Value, class Compare>
+  friend class Transaction;
+  Savepoint(std::uint64_t transaction, std::uint64_t number) noexcept : transaction_(transaction), number_(number) {}
+
+  std::uint64_t transaction_;
+  std::uint64_t number_;
+};
+
+// A serializable transaction under the caller's control: made by Handle::begin, ended by commit or rollback, rolled back
+// when destroyed. Reads and writes touch memory only and never suspend. Not thread-safe: one coroutine or thread at a
+// time, but it may be suspended for as long as it likes and go on on another thread.
+//
+// A read may throw errc::serialization_conflict when something read before has been overwritten and this transaction
+// has written already: it could not commit any more. All calls throw errc::transaction_inactive after the end, and
+// errc::closed after the database was closed.
+template <class Key, class Value, class Compare>
+class Transaction {
+  using SessionType = detail::Session<Key, Value, Compare>;
+  using Lease = detail::Lease<Key, Value, Compare>;
+  using Range = detail::RangeRead<Key, Value>;
+
+ public:
+  using RangeStream = fluxmap::RangeStream<Key, Value, Compare>;
+
+  Transaction(Transaction&&) noexcept = default;
+  Transaction& operator=(Transaction&&) noexcept = default;
+  ~Transaction() = default;
+
+  // The value of a key, own writes included; nullptr: none. The pointer is good until this transaction writes the key
+  // again or ends, however long it is suspended in between. Expected O(log n).
+  template <class K>
+  const Value* get(const K& key) {
+    return state().get(detail::lookup_key<Key, Compare>(key));
+  }
+
+  template <class K>
+  bool contains(const K& key) {
+    return get(key) != nullptr;
+  }
+
+  // As get, for each of a range of keys, in the order asked.
+  template <class Keys>
+  std::vector<const Value*> get_many(const Keys& keys) {
+    std::vector<const Value*> values;
+    if constexpr (requires { keys.size(); }) values.reserve(keys.size());
+    for (const auto& key : keys) values.push_back(get(key));
+    return values;
+  }
+
+  // The keys in [first, last), ascending, with copies of their values. What lies in the range, absent keys included,
+  // counts as read. O(log n + length).
+  template <class F, class L>
+  std::vector<std::pair<Key, Value>> range(const F& first, const L& last) {
+    return collect(half_open(first, last));
+  }
+  // The keys that begin with `prefix`; keys must be string-like and ordered as by std::less.
+  template <class P>
+  std::vector<std::pair<Key, Value>> prefix_scan(const P& prefix) {
+    return collect(with_prefix(prefix));
+  }
+
+  // The same, lazily. See RangeStream.
+  template <class F, class L>
+  RangeStream range_stream(const F& first, const L& last) {
+    return RangeStream(lease().session(), state(), half_open(first, last));
+  }
+  template <class P>
+  RangeStream prefix_scan_stream(const P& prefix) {
+    return RangeStream(lease().session(), state(), with_prefix(prefix));
+  }
+
+  // Inserts or overwrites. Private until commit, and blind: two transactions that only write a key do not conflict.
+  // Strong exception guarantee. Throws errc::read_only in a read-only transaction.
+  void insert(Key key, Value value) { state().put(std::move(key), std::move(value)); }
+
+  // Removes a key. False: there was none, which counts as a read of it.
+  template <class K>
+  bool remove(const K& key) {
+    return state().remove(detail::lookup_key<Key, Compare>(key));
+  }
+
+  Savepoint savepoint() {
+    const std::uint64_t number = state().add_savepoint();
+    return Savepoint(state().serial(), number);
+  }
+  // Undoes the writes since the savepoint; reads since then still count. Savepoints taken later are gone. Throws
+  // errc::invalid_option for a savepoint of another transaction, or one that is gone.
+  void rollback_to(const Savepoint& savepoint) { state().roll_back_to(savepoint.transaction_, savepoint.number_); }
+
+  // Commits. Throws ConflictError (errc::serialization_conflict) when something this transaction read was overwritten
+  // by one that committed first. The transaction has ended as soon as this is called, whatever comes of it; it is
+  // rolled back if the awaitable is destroyed without having been awaited.
+  asio::awaitable<void> commit() { return detail::commit_op(release()); }
+  // Signature void(error_code). Cancellation (terminal) before the decision rolls back; after it the commit stands.
+  template <boost::asio::completion_token_for<void(boost::system::error_code)> Token>
+  auto commit(Token&& token) {
+    return detail::initiate_with_code<void>(
+        std::forward<Token>(token),
+        [lease = release()]() mutable { return detail::commit_op(std::move(lease)); });
+  }
+
+  // Ends the transaction without a trace. Does nothing if it has ended.
+  void rollback() noexcept {
+    if (lease_) lease_->roll_back();
+  }
+
+  bool active() const noexcept { return lease_ && lease_->active(); }
+
+ private:
+  friend class Handle<Key, Value, Compare>;
+  friend struct detail::TransactionAccess;
+  template <class, class, class, class, class>
+  friend struct detail::TransactionRun;
+
+  explicit Transaction(Lease lease) noexcept : lease_(std::move(lease)) {}
+
+  Lease& lease() {
+    if (!lease_) detail::throw_error(errc::transaction_inactive);
+    return lease_;
+  }
+  detail::TxnState<Key, Value, Compare>& state() { return *lease(); }
+  Lease release() {
+    state().check_usable();
+    return std::move(lease_);
+  }
+
+  template <class F, class L>
+  static Range half_open(const F& first, const L& last) {
+    return {detail::owned_key<Key>(first), detail::owned_key<Key>(last), detail::RangeKind::half_open, false, {}};
+  }
+  template <class P>
+  static Range with_prefix(const P& prefix) {
+    static_assert(std::convertible_to<const P&, std::string_view> && std::convertible_to<const Key&, std::string_view>,
+                  "prefix scans need string-like keys");
+    return {detail::owned_key<Key>(prefix), std::nullopt, detail::RangeKind::prefix, false, {}};
+  }
+
+  std::vector<std::pair<Key, Value>> collect(Range&& range) {
+    std::vector<std::pair<Key, Value>> items;
+    state().scan(std::move(range), [&](const Key& key, const Value& value) { items.emplace_back(key, value); });
+    return items;
+  }
+
+  Lease lease_;
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI
