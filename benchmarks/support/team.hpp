@@ -1,0 +1,83 @@
+// Threads that start together on a barrier; the time runs from the first start to the last end.
+#pragma once
+
+#include "task.hpp"
+
+#include <algorithm>
+#include <barrier>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <thread>
+#include <vector>
+
+namespace fluxmap_bench {
+
+struct Outcome {
+  std::uint64_t operations = 0;
+  double seconds = 0;
+  std::uint64_t wrong = 0;
+  std::uint64_t checksum = 0;
+  std::uint64_t retries = 0;
+
+  Outcome& operator+=(const Outcome& other) {
+    operations += other.operations;
+    seconds += other.seconds;
+    wrong += other.wrong;
+    checksum += other.checksum;
+    retries += other.retries;
+    return *this;
+  }
+};
+
+// Runs work(task, tally) on `threads` threads; after `duration` they are told to stop, zero: they end by their budget.
+template <class Work>
+Outcome run_team(Task& task, unsigned threads, std::uint64_t seed, std::chrono::duration<double> duration, Work work) {
+  using Clock = std::chrono::steady_clock;
+  struct Member {
+    Tally tally;
+    Clock::time_point begin;
+    Clock::time_point end;
+    std::exception_ptr failure;
+  };
+  std::vector<Member> members(threads);
+  std::barrier start(static_cast<std::ptrdiff_t>(threads) + 1);
+  std::vector<std::thread> team;
+  for (auto& member : members) {
+    member.tally.seed = Random::mix(seed += 0x5851f42d4c957f2dULL);
+    team.emplace_back([&] {
+      start.arrive_and_wait();
+      member.begin = Clock::now();
+      try {
+        work(task, member.tally);
+      } catch (...) {
+        member.failure = std::current_exception();
+      }
+      member.end = Clock::now();
+    });
+  }
+  start.arrive_and_wait();
+  if (duration.count() > 0) {
+    std::this_thread::sleep_for(duration);
+    task.stop = true;
+  }
+  for (auto& thread : team) thread.join();
+
+  Outcome outcome;
+  auto begin = members.front().begin;
+  auto end = members.front().end;
+  for (const auto& member : members) {
+    if (member.failure) std::rethrow_exception(member.failure);
+    begin = std::min(begin, member.begin);
+    end = std::max(end, member.end);
+    outcome.operations += member.tally.operations;
+    outcome.wrong += member.tally.wrong;
+    outcome.checksum += member.tally.checksum;
+    outcome.retries += member.tally.retries;
+  }
+  outcome.seconds = std::chrono::duration<double>(end - begin).count();
+  return outcome;
+}
+
+}  // namespace fluxmap_bench

@@ -1,0 +1,95 @@
+// What every system is asked to do: the rows, their keys and values, and the random numbers that choose among them.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace fluxmap_bench {
+
+using Key = std::uint64_t;
+using Value = std::uint64_t;
+using Entries = std::vector<std::pair<Key, Value>>;
+
+enum class Row { get, insert, overwrite, mixed, transfer, scan };
+
+struct RowInfo {
+  Row row;
+  std::string_view name;
+  std::string_view meaning;
+};
+
+inline constexpr std::array<RowInfo, 6> k_rows{{
+    {Row::get, "get", "read a random present key"},
+    {Row::insert, "insert", "insert a new random key; starts at N entries and ends at 2N"},
+    {Row::overwrite, "overwrite", "write a random present key"},
+    {Row::mixed, "mixed 80/20", "80 % get, 20 % overwrite"},
+    {Row::transfer, "transfer", "atomically read two keys and write both"},
+    {Row::scan, "scan 100", "copy out 100 neighbouring entries"},
+}};
+
+// splitmix64: small, fast, and good enough to choose keys.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : state_(seed) {}
+
+  std::uint64_t operator()() {
+    state_ += 0x9e3779b97f4a7c15ULL;
+    return mix(state_);
+  }
+
+  // In [0, bound); by multiplication, since a division would be a good part of a fast get.
+  std::uint64_t below(std::uint64_t bound) { return (((*this)() >> 32) * bound) >> 32; }
+
+  static std::uint64_t mix(std::uint64_t x) {
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+    return x ^ (x >> 31);
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+// N present keys spread evenly and all even; new keys are random and odd, so that the two never meet.
+class KeySpace {
+ public:
+  explicit KeySpace(std::size_t entries) : entries_(entries), stride_((k_end / entries) & ~Key{1}) {}
+
+  std::size_t entries() const { return entries_; }
+  Key present(std::uint64_t index) const { return index * stride_; }
+  static Key fresh(Random& random) { return (random() % k_end) | 1; }
+  static Key end() { return k_end; }  // beyond every key
+
+  // The indexes of the present keys in a random order: the order in which every system is filled.
+  std::vector<std::uint32_t> fill_order() const {
+    std::vector<std::uint32_t> order(entries_);
+    std::iota(order.begin(), order.end(), 0U);
+    Random random(42);
+    for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+    return order;
+  }
+
+ private:
+  static constexpr Key k_end = Key{1} << 63;
+  std::size_t entries_;
+  Key stride_;
+};
+
+// A value names its key in the upper half, so that a wrong answer shows; the lower half is free.
+inline Value make_value(Key key, std::uint64_t low) {
+  return (Random::mix(key) & 0xffffffff00000000ULL) | (low & 0xffffffffULL);
+}
+inline bool belongs_to(Key key, Value value) { return ((Random::mix(key) ^ value) >> 32) == 0; }
+
+inline constexpr Value k_opening_balance = 1000;
+inline constexpr std::size_t k_scan_entries = 100;
+
+inline Value first_value(Row row, Key key) { return row == Row::transfer ? k_opening_balance : make_value(key, 0); }
+
+}  // namespace fluxmap_bench

@@ -1,0 +1,22 @@
+# fluxmap_dev: warnings and sanitizers of fluxmap's own programs. Never installed, never linked by a user's target.
+add_library(fluxmap_dev INTERFACE)
+
+target_compile_options(fluxmap_dev INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+if(FLUXMAP_WERROR)
+  target_compile_options(fluxmap_dev INTERFACE -Werror)
+endif()
+
+if(FLUXMAP_SANITIZE)
+  set(fluxmap_sanitize_flags "-fsanitize=${FLUXMAP_SANITIZE}" -fno-sanitize-recover=all)
+  target_compile_options(fluxmap_dev INTERFACE ${fluxmap_sanitize_flags} -fno-omit-frame-pointer)
+  target_link_options(fluxmap_dev INTERFACE ${fluxmap_sanitize_flags})
+  if(FLUXMAP_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # Boost.Asio 1.81 has standalone fences; g++ warns that ThreadSanitizer does not model them. Fluxmap has none.
+    target_compile_options(fluxmap_dev INTERFACE -Wno-tsan)
+  endif()
+  if(FLUXMAP_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # g++ takes AddressSanitizer's own code for reads of uninitialised members of std::function and std::string
+    # (https://gcc.gnu.org/PR105616). The plain builds keep the warning.
+    target_compile_options(fluxmap_dev INTERFACE -Wno-maybe-uninitialized)
+  endif()
+endif()

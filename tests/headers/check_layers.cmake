@@ -1,0 +1,95 @@
+# Usage: cmake -DINCLUDE_DIR=<include> -P check_layers.cmake
+# An #include may point only at the same or a lower layer. Layers from the top:
+#   0  fluxmap.hpp                                             includes everything
+#   1  database builder handle transaction range_stream, detail/front/
+#   2  detail/txn/
+#   3  detail/storage/ detail/upkeep/
+#   4  detail/index/
+#   5  detail/platform/
+# The vocabulary may be included by every layer and includes only vocabulary and detail/platform/.
+cmake_minimum_required(VERSION 3.21)
+
+set(front_headers database builder handle transaction range_stream)
+set(vocabulary_headers options stats error codec memory_size fwd version config detail/config)
+
+# The layer of a header, given relative to INCLUDE_DIR; "vocabulary", or "" where it belongs to none.
+function(layer_of header out)
+  set(layer "")
+  string(REGEX REPLACE "^fluxmap/(.*)[.]hpp$" "\\1" stem "${header}")
+  if(stem STREQUAL "fluxmap")
+    set(layer 0)
+  elseif(stem IN_LIST vocabulary_headers)
+    set(layer vocabulary)
+  elseif(stem IN_LIST front_headers OR stem MATCHES "^detail/front/")
+    set(layer 1)
+  elseif(stem MATCHES "^detail/txn/")
+    set(layer 2)
+  elseif(stem MATCHES "^detail/(storage|upkeep)/")
+    set(layer 3)
+  elseif(stem MATCHES "^detail/index/")
+    set(layer 4)
+  elseif(stem MATCHES "^detail/platform/")
+    set(layer 5)
+  endif()
+  set(${out} "${layer}" PARENT_SCOPE)
+endfunction()
+
+file(GLOB_RECURSE headers RELATIVE "${INCLUDE_DIR}" "${INCLUDE_DIR}/fluxmap/*")
+set(includes_seen 0)
+set(faults "")
+
+foreach(header IN LISTS headers)
+  layer_of("${header}" from)
+  if(from STREQUAL "")
+    string(APPEND faults "  ${header} belongs to no layer\n")
+    continue()
+  endif()
+  file(STRINGS "${INCLUDE_DIR}/${header}" lines REGEX "^[ \t]*#[ \t]*include[ \t]*[<\"]")
+  foreach(line IN LISTS lines)
+    string(REGEX REPLACE "^[ \t]*#[ \t]*include[ \t]*([<\"])([^>\"]+).*$" "\\1\\2" target "${line}")
+    if(target MATCHES "^\"" AND NOT target MATCHES "^\"fluxmap/")
+      # Relative to the including file.
+      string(SUBSTRING "${target}" 1 -1 target)
+      get_filename_component(directory "${header}" DIRECTORY)
+      get_filename_component(target "${INCLUDE_DIR}/${directory}/${target}" ABSOLUTE)
+      file(RELATIVE_PATH target "${INCLUDE_DIR}" "${target}")
+    else()
+      string(SUBSTRING "${target}" 1 -1 target)
+    endif()
+    if(NOT target MATCHES "^fluxmap/")
+      continue()
+    endif()
+    math(EXPR includes_seen "${includes_seen} + 1")
+    if(NOT EXISTS "${INCLUDE_DIR}/${target}")
+      string(APPEND faults "  ${header} includes ${target}, which does not exist\n")
+      continue()
+    endif()
+
+    layer_of("${target}" to)
+    set(allowed FALSE)
+    if(to STREQUAL "vocabulary")
+      set(allowed TRUE)
+    elseif(to STREQUAL "")
+      # The target has been or will be reported itself.
+      set(allowed TRUE)
+    elseif(from STREQUAL "vocabulary")
+      if(to EQUAL 5)
+        set(allowed TRUE)
+      endif()
+    elseif(to GREATER_EQUAL from)
+      set(allowed TRUE)
+    endif()
+    if(NOT allowed)
+      string(APPEND faults "  ${header} (layer ${from}) includes ${target} (layer ${to})\n")
+    endif()
+  endforeach()
+endforeach()
+
+list(LENGTH headers header_count)
+if(header_count EQUAL 0)
+  message(FATAL_ERROR "no headers under ${INCLUDE_DIR}/fluxmap")
+endif()
+if(NOT faults STREQUAL "")
+  message(FATAL_ERROR "includes that break the layers:\n${faults}")
+endif()
+message(STATUS "${header_count} headers, ${includes_seen} includes of fluxmap: all point sideways or down")

@@ -1,0 +1,31 @@
+# Usage: cmake -DREADME=<README.md> -DROOT=<repository> -P check_listings.cmake
+# A line <!-- listing: path --> announces a cpp block right after it that is identical to that file.
+cmake_minimum_required(VERSION 3.21)
+include("${CMAKE_CURRENT_LIST_DIR}/listings.cmake")
+
+file(READ "${README}" text)
+string(PREPEND text "\n")
+string(REGEX MATCHALL "\n<!-- listing: [^ ]+ -->" announced "${text}")
+list(LENGTH announced announced_count)
+
+set(identical 0)
+while(TRUE)
+  fluxmap_next_listing(text)
+  if(NOT FOUND)
+    break()
+  endif()
+  if(NOT "${BEFORE}" MATCHES "\n<!-- listing: ([^ ]+) -->$")
+    continue()
+  endif()
+  set(path "${CMAKE_MATCH_1}")
+  file(READ "${ROOT}/${path}" content)
+  if(NOT "${content}" STREQUAL "${BLOCK}")
+    message(FATAL_ERROR "the listing of ${path} in README.md differs from the file")
+  endif()
+  message(STATUS "${path}: identical")
+  math(EXPR identical "${identical} + 1")
+endwhile()
+
+if(NOT identical EQUAL announced_count)
+  message(FATAL_ERROR "README.md announces ${announced_count} listings, but ${identical} cpp blocks follow")
+endif()
