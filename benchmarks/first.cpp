@@ -19,11 +19,14 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <exception>
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace fluxmap_bench {
@@ -60,6 +63,13 @@ Outcome measure_column(Column column, const Setup& setup, Row row, unsigned thre
   throw std::logic_error("this system was not compiled in");
 }
 
+void show_progress(std::string_view text) {
+  static const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  if (!terminal) return;
+  fmt::print(stderr, "\r\033[K{}", text);
+  std::fflush(stderr);
+}
+
 // One line of the table. The systems take turns, so that whatever else the machine does hits all of them alike.
 Line measure_line(const Options& options, const Setup& setup, const RowInfo& row, unsigned threads) {
   Line line{.row = row, .threads = threads, .cells = {}};
@@ -70,8 +80,7 @@ Line measure_line(const Options& options, const Setup& setup, const RowInfo& row
       const std::uint64_t seed = Random::mix(options.seed * 1000 + round);  // the same keys for every system
       line.cell(column).rounds.push_back(measure_column(column, setup, row.row, threads, seed));
     }
-    fmt::print(stderr, "\r\033[K{}, {} threads, round {} of {}", row.name, threads, round + 1, options.rounds);
-    std::fflush(stderr);
+    show_progress(fmt::format("{}, {} threads, round {} of {}", row.name, threads, round + 1, options.rounds));
   }
   return line;
 }
@@ -117,11 +126,12 @@ int run(const Options& options) {
     if (!row.name.starts_with(options.only)) continue;
     for (const unsigned threads : options.threads) lines.push_back(measure_line(options, setup, row, threads));
   }
-  fmt::print(stderr, "\r\033[K");
+  show_progress("");
   if (lines.empty()) throw UsageError(fmt::format("no row begins with '{}'", options.only));
 
   print_comparison(lines);
   print_forms(lines);
+  print_load_warning(lines);
   print_footnotes(lines);
   fmt::print("\nchecksum of all answers: {:016x}\n", checksum_of(lines));
   if (!options.json.empty()) {

@@ -6,6 +6,12 @@ if(FLUXMAP_WERROR)
   target_compile_options(fluxmap_dev INTERFACE -Werror)
 endif()
 
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ inlines the operator new of Boost.Asio's awaitable frames but not their operator delete, and takes the two for a
+  # mismatched pair wherever a coroutine is inlined into its caller (https://gcc.gnu.org/PR109224).
+  target_compile_options(fluxmap_dev INTERFACE -Wno-mismatched-new-delete)
+endif()
+
 if(FLUXMAP_SANITIZE)
   set(fluxmap_sanitize_flags "-fsanitize=${FLUXMAP_SANITIZE}" -fno-sanitize-recover=all)
   target_compile_options(fluxmap_dev INTERFACE ${fluxmap_sanitize_flags} -fno-omit-frame-pointer)

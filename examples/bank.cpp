@@ -24,7 +24,7 @@ constexpr Account k_accounts = 100;  // few, so that transfers collide
 constexpr std::int64_t k_opening_balance = 1000;
 constexpr std::int64_t k_money = k_accounts * k_opening_balance;
 constexpr int k_tellers = 4;
-constexpr int k_transfers_each = 10'000;
+constexpr int k_transfers_each = 25'000;
 
 struct InsufficientFunds {};
 

@@ -45,17 +45,32 @@ inline void print_forms(const std::vector<Line>& lines) {
     if (other.rounds.empty()) continue;
     if (!headed) {
       headed = true;
-      fmt::print("\nTwo forms of the same operation of fluxmap, nanoseconds of one thread for each\n\n");
+      fmt::print("\nTwo forms of the same operation of fluxmap, processor time of each in nanoseconds\n\n");
       fmt::print("{:<12} {:>7}  {:<24} {:>8}  {:<18} {:>8}  {:>10}\n", "", "threads", "form", "ns", "other form", "ns",
                  "difference");
     }
     const bool transfer = line.row.row == Row::transfer;
-    const double ns = ours.nanoseconds(line.threads);
-    const double other_ns = other.nanoseconds(line.threads);
+    const double ns = ours.cpu_nanoseconds().median;
+    const double other_ns = other.cpu_nanoseconds().median;
     fmt::print("{:<12} {:>7}  {:<24} {:>8.0f}  {:<18} {:>8.0f}  {:>+10.0f}\n", line.row.name, line.threads,
                transfer ? "handle.transaction(f)" : "co_await handle.insert", ns,
                transfer ? "begin(), commit()" : "without coroutine", other_ns, ns - other_ns);
   }
+}
+
+// A thread that had nothing to wait for but got less than its processor: other programs were running.
+inline void print_load_warning(const std::vector<Line>& lines) {
+  double cpu_seconds = 0;
+  double seconds = 0;
+  for (const auto& line : lines) {
+    if (line.threads != 1) continue;
+    for (const auto& cell : line.cells) {
+      for (const auto& one : cell.rounds) cpu_seconds += one.cpu_seconds, seconds += one.seconds;
+    }
+  }
+  if (seconds == 0 || cpu_seconds / seconds > 0.95) return;
+  fmt::print("\nWARNING: the machine was busy: a single thread got {:.0f} % of a processor. Times above are stretched.\n",
+             100 * cpu_seconds / seconds);
 }
 
 inline void print_footnotes(const std::vector<Line>& lines) {
@@ -93,14 +108,14 @@ inline std::string json_cell(const Line& line, Column column) {
   std::string rounds;
   for (const auto& one : cell.rounds) {
     rounds += fmt::format(
-        R"({}{{"operations": {}, "seconds": {:.6f}, "retries": {}, "wrong": {}, "checksum": "{:016x}"}})",
-        rounds.empty() ? "" : ", ", one.operations, one.seconds, one.retries, one.wrong, one.checksum);
+        R"({}{{"operations": {}, "seconds": {:.6f}, "cpu_seconds": {:.6f}, "retries": {}, "wrong": {}, "checksum": "{:016x}"}})",
+        rounds.empty() ? "" : ", ", one.operations, one.seconds, one.cpu_seconds, one.retries, one.wrong, one.checksum);
   }
   return fmt::format(
       "    {{\"row\": {}, \"threads\": {}, \"system\": {}, \"operations_per_second\": {:.0f}, \"spread\": {:.4f},\n"
-      "     \"ns_per_operation\": {:.1f}, \"rounds\": [{}]}}",
+      "     \"cpu_ns_per_operation\": {:.1f}, \"rounds\": [{}]}}",
       quoted(line.row.name), line.threads, quoted(column_name(column)), rate.median, rate.spread,
-      cell.nanoseconds(line.threads), rounds);
+      cell.cpu_nanoseconds().median, rounds);
 }
 
 inline std::string json_text(const Options& options, const Machine& machine, const std::vector<Line>& lines) {

@@ -40,8 +40,12 @@ struct Cell {
     return summarize(rates);
   }
 
-  // What one operation takes the thread that does it.
-  double nanoseconds(unsigned threads) const { return 1e9 * threads / rate().median; }
+  // Processor time of one operation.
+  Summary cpu_nanoseconds() const {
+    std::vector<double> times;
+    for (const auto& one : rounds) times.push_back(1e9 * one.cpu_seconds / static_cast<double>(one.operations));
+    return summarize(times);
+  }
 };
 
 struct Line {

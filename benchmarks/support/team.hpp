@@ -1,7 +1,10 @@
-// Threads that start together on a barrier; the time runs from the first start to the last end.
+// Threads that start together on a barrier; the time runs from the first start to the last end. Beside it the threads'
+// own processor time, which other programs on the machine do not stretch.
 #pragma once
 
 #include "task.hpp"
+
+#include <time.h>
 
 #include <algorithm>
 #include <barrier>
@@ -17,6 +20,7 @@ namespace fluxmap_bench {
 struct Outcome {
   std::uint64_t operations = 0;
   double seconds = 0;
+  double cpu_seconds = 0;  // of all threads together
   std::uint64_t wrong = 0;
   std::uint64_t checksum = 0;
   std::uint64_t retries = 0;
@@ -24,12 +28,19 @@ struct Outcome {
   Outcome& operator+=(const Outcome& other) {
     operations += other.operations;
     seconds += other.seconds;
+    cpu_seconds += other.cpu_seconds;
     wrong += other.wrong;
     checksum += other.checksum;
     retries += other.retries;
     return *this;
   }
 };
+
+inline double thread_cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
 
 // Runs work(task, tally) on `threads` threads; after `duration` they are told to stop, zero: they end by their budget.
 template <class Work>
@@ -39,6 +50,7 @@ Outcome run_team(Task& task, unsigned threads, std::uint64_t seed, std::chrono::
     Tally tally;
     Clock::time_point begin;
     Clock::time_point end;
+    double cpu_seconds = 0;
     std::exception_ptr failure;
   };
   std::vector<Member> members(threads);
@@ -49,11 +61,13 @@ Outcome run_team(Task& task, unsigned threads, std::uint64_t seed, std::chrono::
     team.emplace_back([&] {
       start.arrive_and_wait();
       member.begin = Clock::now();
+      member.cpu_seconds = -thread_cpu_seconds();
       try {
         work(task, member.tally);
       } catch (...) {
         member.failure = std::current_exception();
       }
+      member.cpu_seconds += thread_cpu_seconds();
       member.end = Clock::now();
     });
   }
@@ -71,6 +85,7 @@ Outcome run_team(Task& task, unsigned threads, std::uint64_t seed, std::chrono::
     if (member.failure) std::rethrow_exception(member.failure);
     begin = std::min(begin, member.begin);
     end = std::max(end, member.end);
+    outcome.cpu_seconds += member.cpu_seconds;
     outcome.operations += member.tally.operations;
     outcome.wrong += member.tally.wrong;
     outcome.checksum += member.tally.checksum;

@@ -5,6 +5,7 @@
 #include <fluxmap/options.hpp>
 
 #include <chrono>
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -35,7 +36,7 @@ class DatabaseBuilder {
 
   // The comparator, where it is more than its type.
   DatabaseBuilder& comparator(Compare compare) {
-    compare_ = std::move(compare);
+    compare_.emplace(std::move(compare));
     return *this;
   }
 
@@ -46,7 +47,7 @@ class DatabaseBuilder {
     if (auto_vacuum_ && auto_vacuum_->interval <= std::chrono::milliseconds::zero()) {
       detail::throw_error(errc::invalid_option, "fluxmap: auto_vacuum's interval must be positive");
     }
-    return std::shared_ptr<DatabaseType>(new DatabaseType(compare_, skiplist_p_, auto_vacuum_));
+    return std::shared_ptr<DatabaseType>(new DatabaseType(comparator_or_default(), skiplist_p_, auto_vacuum_));
   }
 
   // The same, without blocking the caller's thread where there is something to wait for.
@@ -58,9 +59,18 @@ class DatabaseBuilder {
   }
 
  private:
+  Compare comparator_or_default() const {
+    if (compare_) return *compare_;
+    if constexpr (std::default_initializable<Compare>) {
+      return Compare();
+    } else {
+      detail::throw_error(errc::invalid_option, "fluxmap: this comparator has no default; give one to comparator()");
+    }
+  }
+
   static asio::awaitable<std::shared_ptr<DatabaseType>> build_op(DatabaseBuilder self) { co_return self.build(); }
 
-  Compare compare_{};
+  std::optional<Compare> compare_;
   double skiplist_p_ = DatabaseType::k_default_p;
   std::optional<VacuumOptions> auto_vacuum_;
 };

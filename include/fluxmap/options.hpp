@@ -8,8 +8,8 @@
 
 namespace fluxmap::inline FLUXMAP_ABI {
 
-// How `Handle::transaction` and the autocommit writes deal with conflicts. The pause before attempt n + 1 is drawn
-// uniformly from [0, min(backoff_cap, backoff << (n - 1))]; the first retry is immediate.
+// How `Handle::transaction` deals with conflicts. The first retry is immediate; the pause before retry n > 1 is drawn
+// uniformly from [0, min(backoff_cap, backoff << (n - 2))).
 // After `reserve_after` failures the transaction announces what it read, and commits that would overwrite it step
 // aside for a bounded time, so that short transactions cannot starve a long one.
 struct RetryPolicy {

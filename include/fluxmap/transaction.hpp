@@ -23,9 +23,11 @@ class Savepoint {
  private:
   template <class Key, class Value, class Compare>
   friend class Transaction;
-  Savepoint(std::uint64_t transaction, std::uint64_t number) noexcept : transaction_(transaction), number_(number) {}
+  Savepoint(const void* state, std::uint64_t serial, std::uint64_t number) noexcept
+      : state_(state), serial_(serial), number_(number) {}
 
-  std::uint64_t transaction_;
+  const void* state_;     // which transaction: its state, and
+  std::uint64_t serial_;  //   which use of it
   std::uint64_t number_;
 };
 
@@ -104,22 +106,25 @@ class Transaction {
 
   Savepoint savepoint() {
     const std::uint64_t number = state().add_savepoint();
-    return Savepoint(state().serial(), number);
+    return Savepoint(&state(), state().serial(), number);
   }
   // Undoes the writes since the savepoint; reads since then still count. Savepoints taken later are gone. Throws
   // errc::invalid_option for a savepoint of another transaction, or one that is gone.
-  void rollback_to(const Savepoint& savepoint) { state().roll_back_to(savepoint.transaction_, savepoint.number_); }
+  void rollback_to(const Savepoint& savepoint) {
+    const bool ours = savepoint.state_ == &state() && savepoint.serial_ == state().serial();
+    state().roll_back_to(ours ? savepoint.number_ : 0);
+  }
 
   // Commits. Throws ConflictError (errc::serialization_conflict) when something this transaction read was overwritten
   // by one that committed first. The transaction has ended as soon as this is called, whatever comes of it; it is
   // rolled back if the awaitable is destroyed without having been awaited.
-  asio::awaitable<void> commit() { return detail::commit_op(release()); }
+  asio::awaitable<void> commit() { return detail::commit_op(std::move(lease_)); }
   // Signature void(error_code). Cancellation (terminal) before the decision rolls back; after it the commit stands.
   template <boost::asio::completion_token_for<void(boost::system::error_code)> Token>
   auto commit(Token&& token) {
     return detail::initiate_with_code<void>(
         std::forward<Token>(token),
-        [lease = release()]() mutable { return detail::commit_op(std::move(lease)); });
+        [lease = std::move(lease_)]() mutable { return detail::commit_op(std::move(lease)); });
   }
 
   // Ends the transaction without a trace. Does nothing if it has ended.
@@ -142,10 +147,6 @@ class Transaction {
     return lease_;
   }
   detail::TxnState<Key, Value, Compare>& state() { return *lease(); }
-  Lease release() {
-    state().check_usable();
-    return std::move(lease_);
-  }
 
   template <class F, class L>
   static Range half_open(const F& first, const L& last) {

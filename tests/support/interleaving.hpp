@@ -30,6 +30,7 @@
 #include "interleaving_explore.hpp"
 #include "interleaving_oracle.hpp"
 #include "interleaving_scenario.hpp"
+#include "seed.hpp"
 
 namespace fluxmap_test::interleaving {
 
@@ -299,7 +300,7 @@ inline const std::vector<Variant>& database_variants() {
 
 // Every interleaving of the scenario must be right.
 inline Summary check_every(const Scenario& scenario) {
-  Summary summary = explore(scenario, database_variants());
+  Summary summary = explore(scenario, database_variants(), k_interleaving_limit * stress_factor());
   for (const std::string& complaint : summary.complaints) FAIL_CHECK(complaint);
   CHECK(summary.wrong == 0);
   CHECK(summary.without_conflict > 0);

@@ -69,7 +69,11 @@ asio::awaitable<removed_t<Value>> remove_op(SessionPtr<Key, Value, Compare> sess
   removed_t<Value> removed{};
   auto decide = [&](const Value* old) -> PrivateVersion<Value> {
     if (old == nullptr) {
-      removed = removed_t<Value>{};
+      if constexpr (std::copy_constructible<Value>) {
+        removed.reset();
+      } else {
+        removed = false;
+      }
       return nullptr;
     }
     if constexpr (std::copy_constructible<Value>) {

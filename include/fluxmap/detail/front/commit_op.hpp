@@ -63,7 +63,9 @@ asio::awaitable<void> commit_state(TxnState<Key, Value, Compare>& state, Store<K
 // Commits a lease of its own: may outlive the transaction and the handle.
 template <class Key, class Value, class Compare>
 asio::awaitable<void> commit_op(Lease<Key, Value, Compare> lease) {
-  co_await commit_state(*lease, lease.session()->store(), nullptr);
+  if (!lease || !lease->active()) throw_error(errc::transaction_inactive);
+  const Reservation<Key, Value>* const none = nullptr;
+  co_await commit_state(*lease, lease.session()->store(), none);
 }
 
 template <class Key, class Value, class Compare, class Closure, class T>

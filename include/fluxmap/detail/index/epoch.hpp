@@ -186,6 +186,7 @@ class EpochDomain {
   bool claim(Slot& slot) noexcept {
     std::uint64_t expected = k_free;
     std::uint64_t epoch = global_.load(std::memory_order_acquire);  // re-read below; acquire for I2
+    schedule_point(Point::epoch_loaded);
     // [E1] seq_cst: the store half is ordered before the re-read of global_ below, against [E2]'s scan (I1). Its
     // acquire half pairs with [E3]: the previous holder's bags and counters are ours.
     if (!slot.epoch.compare_exchange_strong(expected, epoch, std::memory_order_seq_cst, std::memory_order_relaxed)) {

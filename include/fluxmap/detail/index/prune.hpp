@@ -55,6 +55,7 @@ Pruned prune(EpochGuard& guard, Entry<Key, Value>& entry, const SnapshotView& vi
     if (version == nullptr) break;
     const Stamp stamp = version->stamp();
     if (!stamp.is_tagged() && view.dead(stamp.cts(), until)) {
+      schedule_point(Point::prune);
       // [P7] release: pairs with the acquire loads of `older` by readers. A reader on `version` goes on from there.
       newer->older.store(version->older.load(std::memory_order_acquire), std::memory_order_release);
       ++result.versions;

@@ -15,10 +15,13 @@
 #include <fluxmap/detail/index/entry.hpp>
 #include <fluxmap/detail/index/epoch.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
@@ -38,16 +41,22 @@ class SkipList {
   // Destroys all entries and their versions. Nothing may use the index any more, and all that was retired must have
   // been freed (EpochDomain::drain) before.
   ~SkipList() {
-    EntryType* entry = EntryType::from(head().level0.load(std::memory_order_acquire));  // destructor
-    while (entry != nullptr) {
-      EntryType* const next = EntryType::from(entry->level0.load(std::memory_order_acquire));  // destructor
-      auto* version = entry->head.load(std::memory_order_acquire);                             // destructor
-      while (version != nullptr && version != EntryType::closed()) {
-        std::exchange(version, version->older.load(std::memory_order_acquire))->destroy();  // destructor
+    // An entry that is leaving may still be linked on some levels and not on others, if a comparator threw while it was
+    // being unlinked: look on all of them.
+    std::vector<EntryType*> leaving;
+    for (unsigned level = k_max_height; level-- > 0;) {
+      for (EntryType* entry = load(head(), level); entry != nullptr; entry = load(*entry, level)) {
+        if (Tower::is_marked(entry->link(level).load(std::memory_order_acquire))) leaving.push_back(entry);  // [L1]
       }
-      EntryType::destroy(entry);
+    }
+    std::sort(leaving.begin(), leaving.end(), std::less<>());
+    leaving.erase(std::unique(leaving.begin(), leaving.end()), leaving.end());
+    for (EntryType* entry = load(head(), 0); entry != nullptr;) {
+      EntryType* const next = load(*entry, 0);
+      if (!Tower::is_marked(entry->level0.load(std::memory_order_acquire))) destroy(entry);  // [L1]
       entry = next;
     }
+    for (EntryType* entry : leaving) destroy(entry);
   }
 
   const Compare& compare() const noexcept { return compare_; }
@@ -59,6 +68,7 @@ class SkipList {
     EntryType* bound = nullptr;  // known to be not less than key: levels often share their successor
     EntryType* at = nullptr;
     for (unsigned level = top_level(); level-- > 0;) {
+      schedule_point(Point::find_level);
       at = load(*before, level);
       while (at != nullptr && at != bound) {
         // [L1] acquire: the entry behind the link; pairs with the CAS that links it.
@@ -128,14 +138,22 @@ class SkipList {
   // Takes an entry with a closed chain out of the index. Any thread may help; the last one to unlink retires it.
   void unlink(EpochGuard& guard, EntryType& entry) {
     for (unsigned level = entry.height; level-- > 0;) {
+      schedule_point(Point::mark_level);
       // acq_rel: after the closing of the chain, and what was linked behind it stays reachable through it (I2).
       entry.link(level).fetch_or(1, std::memory_order_acq_rel);
     }
-    Place place;
-    static_cast<void>(locate(guard, entry.key, place));
+    sweep(guard, entry.key);
   }
 
  private:
+  static void destroy(EntryType* entry) noexcept {
+    auto* version = entry->load_head();
+    while (version != nullptr && version != EntryType::closed()) {
+      std::exchange(version, version->older.load(std::memory_order_acquire))->destroy();  // [P7]
+    }
+    EntryType::destroy(entry);
+  }
+
   struct Place {
     std::array<Tower*, k_max_height> before;
     std::array<EntryType*, k_max_height> after;
@@ -192,6 +210,7 @@ class SkipList {
           place.after[level] = load(*before, level);  // null, or an entry that has just raised the top
           if (place.after[level] == nullptr) continue;
         }
+        schedule_point(Point::find_level);
         EntryType* at = load(*before, level);
         while (at != nullptr) {
           const Link next = at->link(level).load(std::memory_order_acquire);  // [L1]
@@ -219,8 +238,40 @@ class SkipList {
     return found != nullptr && !compare_(key, found->key) ? found : nullptr;
   }
 
+  // Unlinks the leaving entries with this key on every level. locate() will not do: an entry that was linked anew for the
+  // same key may stand before the leaving one on a higher level, and locate() stops at it.
+  template <class K>
+  void sweep(EpochGuard& guard, const K& key) {
+    bool restart = true;
+    while (restart) {  // lock-free: a restart means that another thread has changed a link here
+      restart = false;
+      Tower* start = &head();  // the last entry before the key: where the next level begins
+      for (unsigned level = k_max_height; level-- > 0 && !restart;) {
+        Tower* before = start;
+        EntryType* at = load(*before, level);
+        while (at != nullptr) {
+          const Link next = at->link(level).load(std::memory_order_acquire);  // [L1]
+          if (Tower::is_marked(next)) {
+            if (!unlink_after(guard, *before, level, *at, next)) {
+              restart = true;
+              break;
+            }
+          } else if (compare_(at->key, key)) {
+            start = before = at;
+          } else if (!compare_(key, at->key)) {
+            before = at;
+          } else {
+            break;
+          }
+          at = EntryType::from(next);
+        }
+      }
+    }
+  }
+
   // Unlinks `leaving`, which follows `before` on this level. False: the link has changed, search again.
   bool unlink_after(EpochGuard& guard, Tower& before, unsigned level, EntryType& leaving, Link next) {
+    schedule_point(Point::unlink);
     Link expected = leaving.as_link();  // unmarked: fails if `before` is leaving too
     // acq_rel: what follows stays published; the entry behind `next` was read with acquire.
     if (!before.link(level).compare_exchange_strong(expected, next & ~Link{1}, std::memory_order_acq_rel,

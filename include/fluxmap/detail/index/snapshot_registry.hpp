@@ -127,6 +127,7 @@ class SnapshotRegistry {
     Cts floor = floor_.load(std::memory_order_seq_cst);
     while (floor < published && !floor_.compare_exchange_weak(floor, published, std::memory_order_seq_cst)) {
     }  // bounded: floor_ only grows
+    schedule_point(Point::view_floor);
     for_each([&](Cts snapshot) { view.listed.push_back(snapshot); });
     std::sort(view.listed.begin(), view.listed.end());
     view.listed.erase(std::unique(view.listed.begin(), view.listed.end()), view.listed.end());

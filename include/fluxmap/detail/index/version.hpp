@@ -98,7 +98,9 @@ struct Version {
   template <class... Args>
   static Version* construct(void* memory, std::uint64_t flags, Args&&... args) {
     auto* version = ::new (memory) Version();
-    if ((flags & Stamp::k_tombstone) == 0) ::new (static_cast<void*>(std::addressof(version->value))) Value(std::forward<Args>(args)...);
+    if constexpr (sizeof...(Args) > 0) {  // a tombstone has no value
+      ::new (static_cast<void*>(std::addressof(version->value))) Value(std::forward<Args>(args)...);
+    }
     version->stamp_bits.store(flags, std::memory_order_relaxed);  // private until a CAS publishes it
     return version;
   }

@@ -34,6 +34,7 @@ Found<Value> visible_at(const Entry<Key, Value>& entry, Cts snapshot) noexcept {
   Version<Value>* version = entry.load_head();
   if (version == Entry<Key, Value>::closed()) return found;  // a tombstone that every snapshot sees stood here
   for (; version != nullptr; version = version->older.load(std::memory_order_acquire)) {  // pairs with [P7]
+    schedule_point(Point::read_older);
     Cts cts = 0;
     if (!is_committed(*version, cts)) continue;
     if (cts <= snapshot) {

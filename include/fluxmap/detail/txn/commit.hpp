@@ -126,6 +126,10 @@ class Commit {
       if (head == EntryType::closed()) {
         // Vacuum is taking the entry away: help, then look for its successor.
         store_.index.unlink(guard_, entry);
+        if (write.expects && !is_absent(write.expected)) {  // the value it was to stand on has been removed
+          conflict_ = format_key(entry.key);
+          return CommitOutcome::conflict;
+        }
         write.entry = nullptr;
         continue;
       }
@@ -298,7 +302,11 @@ class Commit {
     EntryType& entry = *write.entry;
     const bool created = std::exchange(write.created, false);
     if (!tombstone && !write.over_any) {
-      if (created) WorkList<EntryType>::release_token(entry);
+      if (!created) return;
+      WorkList<EntryType>::release_token(entry);
+      // A commit on top of ours that found the token taken relies on us to look once more.
+      const bool covered = entry.head.load(std::memory_order_acquire) != write.installed;  // [P2]
+      if (covered && WorkList<EntryType>::acquire(entry)) WorkList<EntryType>::push(guard_, entry);
     } else if (created || WorkList<EntryType>::acquire(entry)) {
       WorkList<EntryType>::push(guard_, entry);
     }

@@ -138,11 +138,11 @@ class CommitRing {
     }
   }
 
-  // Waits until everything up to `cts` is decided, helping. What stalls is skipped or aborted (I3).
+  // Waits until everything up to `cts`, which was drawn, is decided, helping. What stalls is skipped or aborted (I3).
   void wait_decided(Cts cts) {
     advance();
-    while (decided() < cts) {
-      wait_for(decided() + 1);
+    for (Cts last = decided(); last < cts; last = decided()) {
+      wait_for(last + 1);
       advance();
     }
   }
@@ -181,7 +181,8 @@ class CommitRing {
     return true;
   }
 
-  // Waits until `cts`, the first undecided one, is decided; after the bound decides it as a hole.
+  // Waits until `cts`, the first undecided one, is decided; after the bound decides it as a hole. It must have been
+  // drawn: a hole in the future would let `decided` run ahead of next_cts.
   void wait_for(Cts cts) {
     Slot& slot = slots_[cts & mask_];
     SpinWait wait(Point::publish_wait);
@@ -207,10 +208,13 @@ class CommitRing {
   }
 
   void wait_for_room() {
-    // Relaxed: an estimate. Half of the ring is left for those that pass it at the same moment.
-    while (next_cts_.load(std::memory_order_relaxed) - decided() >= (mask_ + 1) / 2) {
+    for (;;) {
+      // In this order: what is decided was drawn before, so the difference is never negative. Relaxed: an estimate;
+      // half of the ring is left for those that pass it at the same moment.
+      const Cts last = decided();
+      if (next_cts_.load(std::memory_order_relaxed) - last < (mask_ + 1) / 2) return;
       schedule_wait(Point::ring_wait);
-      wait_for(decided() + 1);
+      wait_for(last + 1);
       advance();
     }
   }

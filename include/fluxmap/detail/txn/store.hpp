@@ -12,6 +12,7 @@
 #include <fluxmap/detail/txn/reservation.hpp>
 #include <fluxmap/error.hpp>
 
+#include <cstddef>
 #include <memory>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
@@ -23,7 +24,8 @@ class Store {
   using VersionType = Version<Value>;
   using Index = SkipList<Key, Value, Compare>;
 
-  Store(Compare compare, double skiplist_p) : index(std::move(compare), skiplist_p) {}
+  Store(Compare compare, double skiplist_p, std::size_t ring_size = CommitRing::k_default_size)
+      : index(std::move(compare), skiplist_p), ring(ring_size) {}
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 

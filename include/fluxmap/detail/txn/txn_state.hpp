@@ -173,18 +173,18 @@ class TxnState {
     }
   }
 
-  // Savepoints are numbered; one that has been undone by an earlier one is gone.
+  // Savepoints are numbered from 1; one that has been undone by an earlier one is gone.
   std::uint64_t add_savepoint() {
     check_usable();
     savepoints_.push_back({++last_savepoint_, 0});
     savepoints_.back().mark = writes_.mark();
     return last_savepoint_;
   }
-  void roll_back_to(std::uint64_t serial, std::uint64_t savepoint) {
+  void roll_back_to(std::uint64_t savepoint) {
     check_usable();
     auto at = savepoints_.begin();
     while (at != savepoints_.end() && at->number != savepoint) ++at;
-    if (serial != this->serial() || at == savepoints_.end()) {
+    if (at == savepoints_.end()) {
       throw_error(errc::invalid_option, "fluxmap: not a savepoint of this transaction any more");
     }
     writes_.roll_back_to(at->mark);

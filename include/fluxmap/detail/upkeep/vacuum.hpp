@@ -91,6 +91,7 @@ class Vacuum {
       return;
     }
     WorkList<EntryType>::release_token(entry);
+    schedule_point(Point::vacuum_released);
     // A commit that found the token taken while we were at it relies on us to look once more (see WorkList).
     if (is_dead_weight(entry) && WorkList<EntryType>::acquire(entry)) WorkList<EntryType>::push(guard, entry);
   }

@@ -1,0 +1,323 @@
+// Who conflicts with whom, who never does, and what a conflict tells.
+#include <array>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "guarantees/shared.hpp"
+
+namespace {
+
+using namespace fluxmap_test;
+
+using Store = fluxmap::Database<std::string, int>;
+
+struct Point {
+  int x = 0;
+  int y = 0;
+  auto operator<=>(const Point&) const = default;
+  friend std::ostream& operator<<(std::ostream& out, const Point& p) { return out << '(' << p.x << '|' << p.y << ')'; }
+};
+struct Opaque {
+  int id = 0;
+  auto operator<=>(const Opaque&) const = default;
+};
+
+// Two transactions that read a key, one of which overwrites it first; hands over the loser's exception.
+template <class Key>
+std::optional<fluxmap::ConflictError> conflict_on(const Key& key, const Key& other) {
+  fluxmap::Database<Key, int> store;
+  auto handle = store.handle();
+  auto loser = handle.begin();
+  loser.get(key);
+  loser.insert(other, 1);
+  put(handle, key, 2);
+  try {
+    run(loser.commit());
+  } catch (const fluxmap::ConflictError& error) {
+    CHECK(error.code() == errc::serialization_conflict);
+    CHECK(fluxmap::is_retryable(error.code()));
+    CHECK_FALSE(handle.contains(other));
+    CHECK_FALSE(loser.active());
+    return error;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+TEST_CASE("blind_writes_of_the_same_key_do_not_conflict_and_the_later_commit_wins") {
+  Store store;
+  auto handle = store.handle();
+  auto first = handle.begin();
+  auto second = handle.begin();
+  first.insert("k", 1);
+  second.insert("k", 2);
+  put(handle, std::string("k"), 3);
+  CHECK(commits(second));
+  CHECK(commits(first));
+  CHECK(handle.get("k") == 1);
+  CHECK(store.stats().conflicts == 0);
+}
+
+TEST_CASE("a_transaction_conflicts_when_what_it_read_was_overwritten_by_one_that_committed_first") {
+  Store store;
+  auto handle = store.handle();
+  put(handle, std::string("k"), 1);
+  auto reader = handle.begin();
+  using Transaction = decltype(reader);
+  const auto [how, read] = GENERATE(table<std::string, bool (*)(Transaction&)>(
+      {{"get", [](Transaction& t) { return *t.get("k") == 1; }},
+       {"contains", [](Transaction& t) { return t.contains("k"); }},
+       {"get_many", [](Transaction& t) { return t.get_many(std::array{"j", "k", "l"}).at(1) != nullptr; }},
+       {"range", [](Transaction& t) { return t.range("a", "z").size() == 1; }},
+       {"range_stream", [](Transaction& t) { return t.range_stream("a", "z").next().has_value(); }},
+       {"prefix_scan", [](Transaction& t) { return t.prefix_scan("k").size() == 1; }},
+       {"prefix_scan_stream", [](Transaction& t) { return t.prefix_scan_stream("k").next().has_value(); }},
+       {"remove", [](Transaction& t) { return t.remove("k"); }}}));
+  CAPTURE(how);
+  CHECK(read(reader));
+  reader.insert("result", 1);
+  SECTION("by an overwrite with the same value") { put(handle, std::string("k"), 1); }
+  SECTION("by a removal") { run(handle.remove("k")); }
+  SECTION("by an update") { run(handle.update("k", [](const int* old) { return *old; })); }
+  SECTION("by an eviction") { CHECK(run(handle.evict("k"))); }
+  SECTION("by a transaction") {
+    auto writer = handle.begin();
+    writer.insert("k", 5);
+    REQUIRE(commits(writer));
+  }
+  CHECK_FALSE(commits(reader));
+  CHECK_FALSE(handle.contains("result"));
+}
+
+TEST_CASE("nothing_but_an_overwritten_read_makes_a_conflict") {
+  Store store;
+  auto handle = store.handle();
+  for (const char* key : {"b", "c", "d", "e", "own"}) put(handle, std::string(key), 1);
+  auto transaction = handle.begin();
+  const auto overwrite = [&](const char* key) {
+    put(handle, std::string(key), 9);
+    run(handle.remove(key));
+    put(handle, std::string(key), 9);
+  };
+  SECTION("other keys are read") {
+    transaction.get("b");
+    overwrite("c");
+  }
+  SECTION("a key is written, read back and overwritten by another") {
+    transaction.insert("own", 2);
+    CHECK(*transaction.get("own") == 2);
+    overwrite("own");
+  }
+  SECTION("a scan has met an own write that another overwrites") {
+    transaction.insert("own", 2);
+    CHECK(transaction.range("o", "p").size() == 1);
+    overwrite("own");
+  }
+  SECTION("an own write removed in the database") {
+    transaction.insert("own", 2);
+    CHECK(transaction.range("o", "p").size() == 1);
+    run(handle.remove("own"));
+  }
+  SECTION("the end of a range is not in it, nor what precedes its begin") {
+    CHECK(transaction.range("c", "e").size() == 2);
+    overwrite("e");
+    overwrite("bz");
+    overwrite("b");
+  }
+  SECTION("what borders on a prefix") {
+    CHECK(transaction.prefix_scan("c").size() == 1);
+    overwrite("d");
+    overwrite("b\xff");
+  }
+  SECTION("a stream that was made and not asked") {
+    auto stream = transaction.range_stream("a", "z");
+    overwrite("b");
+  }
+  SECTION("an empty and an inverted range hold nothing") {
+    CHECK(transaction.range("c", "c").empty());
+    CHECK(transaction.range("e", "b").empty());
+    overwrite("c");
+  }
+  SECTION("another transaction that wrote what was read did not commit") {
+    transaction.get("c");
+    auto other = handle.begin();
+    other.insert("c", 5);
+    other.rollback();
+  }
+  SECTION("another transaction commits the read key later") {
+    transaction.get("c");
+    transaction.insert("x", 1);
+    auto other = handle.begin();
+    other.insert("c", 5);
+    CHECK(commits(transaction));
+    CHECK(commits(other));
+    return;
+  }
+  transaction.insert("result", 1);
+  CHECK(commits(transaction));
+  CHECK(handle.get("result") == 1);
+  CHECK(store.stats().conflicts == 0);
+}
+
+TEST_CASE("a_read_only_transaction_never_aborts_and_makes_nobody_abort") {
+  Store store;
+  auto handle = store.handle();
+  for (const char* key : {"a", "b", "c"}) put(handle, std::string(key), 1);
+  auto reader = handle.begin({.read_only = true});
+  CHECK(*reader.get("a") == 1);
+  auto writer = handle.begin();
+  CHECK(writer.range("a", "d").size() == 3);
+  for (const char* key : {"a", "b", "c", "bb"}) writer.insert(key, 2);
+  writer.remove("c");
+  CHECK(reader.range("a", "d").size() == 3);
+  CHECK(commits(writer));
+  CHECK(*reader.get("a") == 1);
+  CHECK(*reader.get("b") == 1);
+  CHECK(*reader.get("c") == 1);
+  CHECK_FALSE(reader.contains("bb"));
+  CHECK(reader.range("a", "d").size() == 3);
+  CHECK(commits(reader));
+  CHECK(store.stats().conflicts == 0);
+}
+
+TEST_CASE("a_read_write_transaction_that_wrote_nothing_commits_though_it_was_overwritten") {
+  Store store;
+  auto handle = store.handle();
+  for (const char* key : {"a", "b"}) put(handle, std::string(key), 1);
+  auto transaction = handle.begin();
+  CHECK(*transaction.get("a") == 1);
+  put(handle, std::string("a"), 2);
+  put(handle, std::string("b"), 2);
+  SECTION("and reads on, at the same moment") { CHECK(*transaction.get("b") == 1); }
+  SECTION("and took its writes back") {
+    const auto savepoint = transaction.savepoint();
+    transaction.insert("x", 1);
+    transaction.rollback_to(savepoint);
+  }
+  CHECK(commits(transaction));
+  CHECK_FALSE(handle.contains("x"));
+}
+
+TEST_CASE("a_transaction_that_has_read_something_overwritten_learns_it_from_its_next_write_or_read") {
+  Store store;
+  auto handle = store.handle();
+  for (const char* key : {"a", "b"}) put(handle, std::string(key), 1);
+  auto transaction = handle.begin();
+  CHECK(*transaction.get("a") == 1);
+  SECTION("a write after reads of the old moment") {
+    put(handle, std::string("a"), 2);
+    put(handle, std::string("b"), 2);
+    CHECK(*transaction.get("b") == 1);
+    CHECK(code_of([&] { transaction.insert("x", 1); }) == errc::serialization_conflict);
+    CHECK(code_of([&] { transaction.remove("b"); }) == errc::serialization_conflict);
+  }
+  SECTION("a read after a write") {
+    transaction.insert("x", 1);
+    put(handle, std::string("a"), 2);
+    put(handle, std::string("b"), 2);
+    CHECK(code_of([&] { transaction.get("b"); }) == errc::serialization_conflict);
+    CHECK_FALSE(commits(transaction));
+  }
+  transaction.rollback();
+  CHECK_FALSE(handle.contains("x"));
+}
+
+TEST_CASE("commits_to_keys_not_read_are_seen_by_later_reads_of_an_open_transaction") {
+  Store store;
+  auto handle = store.handle();
+  for (const char* key : {"a", "b"}) put(handle, std::string(key), 1);
+  auto transaction = handle.begin();
+  CHECK(*transaction.get("a") == 1);
+  transaction.insert("x", 1);
+  const int* const a = transaction.get("a");
+  put(handle, std::string("b"), 2);
+  put(handle, std::string("c"), 2);
+  run(handle.remove("b"));
+  put(handle, std::string("b"), 3);
+  CHECK(*transaction.get("b") == 3);
+  CHECK(*transaction.get("c") == 2);
+  put(handle, std::string("d"), 4);
+  CHECK(keys_of(transaction.range("a", "e")) == std::vector<std::string>{"a", "b", "c", "d"});
+  CHECK(a == transaction.get("a"));
+  CHECK(*a == 1);
+  CHECK(commits(transaction));
+}
+
+TEST_CASE("a_stream_goes_on_when_the_transactions_snapshot_moves_forward") {
+  Store store;
+  auto handle = store.handle();
+  for (const char* key : {"a", "c", "e"}) put(handle, std::string(key), 1);
+  auto transaction = handle.begin();
+  auto stream = transaction.range_stream("a", "z");
+  CHECK(stream.next()->first == "a");
+  put(handle, std::string("d"), 2);
+  put(handle, std::string("e"), 2);
+  run(handle.remove("c"));
+  CHECK(stream.next()->first == "d");
+  const auto item = stream.next();
+  CHECK(item->first == "e");
+  CHECK(item->second == 2);
+  CHECK_FALSE(stream.next().has_value());
+  transaction.insert("result", 1);
+  CHECK(commits(transaction));
+}
+
+TEST_CASE("a_conflict_names_the_key") {
+  CHECK(conflict_on<int>(-17, 1).value().key() == "-17");
+  CHECK(conflict_on<std::uint64_t>(~std::uint64_t{0}, 1).value().key() == "18446744073709551615");
+  CHECK(conflict_on<std::string>("stock/42", "x").value().key() == "\"stock/42\"");
+  CHECK(conflict_on<Point>({3, 4}, {0, 0}).value().key() == "(3|4)");
+  CHECK_THAT(conflict_on<Point>({3, 4}, {0, 0}).value().what(), Catch::Matchers::Contains("(3|4)"));
+  CHECK_THAT(conflict_on<std::string>("stock/42", "x").value().what(), Catch::Matchers::Contains("stock/42"));
+}
+
+TEST_CASE("a_conflict_on_a_key_that_cannot_be_formatted_has_no_key_and_works_all_the_same") {
+  const auto error = conflict_on<Opaque>({1}, {2});
+  REQUIRE(error.has_value());
+  CHECK(error->key().empty());
+  CHECK_THAT(error->what(), Catch::Matchers::Contains("serialization conflict"));
+}
+
+TEST_CASE("a_conflict_names_the_key_however_it_was_read_and_wherever_it_shows") {
+  Store store;
+  auto handle = store.handle();
+  for (const char* key : {"a", "b", "c"}) put(handle, std::string(key), 1);
+  const bool at_commit = GENERATE(true, false);
+  auto transaction = handle.begin();
+  std::string expected = "\"b\"";
+  SECTION("a key overwritten in a range") {
+    CHECK(transaction.range("a", "c").size() == 2);
+    put(handle, std::string("b"), 2);
+  }
+  SECTION("a key removed from a range") {
+    CHECK(transaction.range("a", "c").size() == 2);
+    run(handle.remove("b"));
+  }
+  SECTION("a key new in a range") {
+    CHECK(transaction.range("a", "c").size() == 2);
+    put(handle, std::string("bb"), 2);
+    expected = "\"bb\"";
+  }
+  SECTION("an absent key") {
+    CHECK(transaction.get("none") == nullptr);
+    put(handle, std::string("none"), 2);
+    expected = "\"none\"";
+  }
+  transaction.insert("result", 1);
+  std::string named;
+  try {
+    if (at_commit) {
+      run(transaction.commit());
+    } else {
+      put(handle, std::string("z"), 2);  // meeting it makes the transaction look whether it is still current
+      transaction.get("z");
+    }
+  } catch (const fluxmap::ConflictError& error) {
+    named = error.key();
+  }
+  CHECK(named == expected);
+}

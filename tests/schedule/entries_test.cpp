@@ -1,0 +1,206 @@
+// Entries that come and go under the seeded scheduler: inserts of one key by several, aborted inserts, removal beside
+// insertion and vacuum, towers. The step check sees a key that is in the index twice, the end check a lost one.
+#include "schedule/schedule_harness.hpp"
+
+namespace fluxmap_test {
+namespace {
+
+std::optional<Amount> plus_one(std::optional<Amount> old) { return old.value_or(0) + 1; }
+std::optional<Amount> none(std::optional<Amount>) { return std::nullopt; }
+
+// Two entries of one key must be impossible.
+void insert_at_once(World& world) {
+  world.open({.expected_steps = 100});
+  if (world.random.below(2) == 0) populate(world, {{1, 0}, {9, 0}});
+  for (int i = 0; i < 3; ++i) {
+    world.body([i](Actor& me) {
+      if (i == 0) {
+        me.transact([](Tx& tx) { tx.put(5, 1); });
+      } else {
+        me.update(5, plus_one);
+      }
+      me.get(5);
+      if (i == 2) me.transact([](Tx& tx) { tx.put(4, tx.amount(5)); });
+    });
+  }
+}
+
+// Inserts that are aborted leave an entry without a version behind: absent, for everyone (design, trap 6).
+void aborted_insert(World& world) {
+  world.open({.expected_steps = 200});
+  populate(world, {{1, 0}});
+  for (int i = 0; i < 2; ++i) {
+    world.body([i](Actor& me) {
+      me.transact([&](Tx& tx) {
+        const Amount before = tx.amount(1);
+        tx.put(2 + me.random.below(2), before);
+        tx.put(1, before + 1);
+      });
+      if (i == 0) me.get(2);
+    });
+  }
+  world.body([](Actor& me) {
+    me.transact([](Tx& tx) {
+      if (!tx.get(2)) tx.put(3, 7);
+    });
+    me.vacuum();
+  });
+  world.body([](Actor& me) {
+    me.vacuum();
+    me.put(2, 3);
+  });
+}
+
+// A key is removed and inserted again while two vacuums take its entry away.
+void remove_and_insert(World& world) {
+  world.open({.expected_steps = 300});
+  populate(world, {{1, 0}, {2, 0}, {3, 0}});
+  world.body([](Actor& me) {
+    for (int round = 0; round < 2; ++round) {
+      me.update(2, none);
+      me.put(2, 1);
+    }
+  });
+  world.body([](Actor& me) {
+    me.transact([](Tx& tx) { tx.remove(2); });
+    me.transact([](Tx& tx) {
+      if (!tx.get(2)) tx.put(2, tx.amount(1) + 1);
+    });
+  });
+  for (int i = 0; i < 2; ++i) {
+    world.body([](Actor& me) {
+      me.vacuum();
+      me.get(2);
+      me.vacuum();
+    });
+  }
+}
+
+// A read-modify-write stands on a version; the key is removed and its entry taken away before the write comes.
+void update_of_removed(World& world) {
+  world.open({.expected_steps = 150});
+  populate(world, {{1, 5}});
+  world.body([](Actor& me) { me.update(1, plus_one); });
+  world.body([](Actor& me) {
+    me.update(1, none);
+    me.vacuum();
+    if (me.random.below(2) == 0) me.update(1, plus_one);
+  });
+  world.body([](Actor& me) {
+    me.vacuum();
+    me.vacuum();
+  });
+}
+
+// Transactions read a key that disappears and comes back; what they remember of it must not mislead them.
+void read_beside_vacuum(World& world) {
+  world.open({.expected_steps = 350});
+  populate(world, {{1, 0}, {2, 0}});
+  world.body([](Actor& me) {
+    me.transact([](Tx& tx) { tx.remove(1); });
+    me.transact([](Tx& tx) { tx.put(1, 3); });
+    me.transact([](Tx& tx) { tx.remove(1); });
+  });
+  world.body([](Actor& me) {
+    for (int round = 0; round < 2; ++round) {
+      me.transact([](Tx& tx) {
+        const bool there = tx.get(1).has_value();
+        tx.put(2, tx.amount(2) + 1);
+        expect(tx.get(1).has_value() == there, "a read was not repeatable");
+        if (there) tx.put(1, 4);
+      });
+    }
+  });
+  world.body([](Actor& me) {
+    for (int round = 0; round < 3; ++round) me.vacuum();
+  });
+  world.body([](Actor& me) {
+    me.read_only([](Tx& tx) {
+      const bool there = tx.get(1).has_value();
+      tx.get(2);
+      expect(tx.get(1).has_value() == there, "a read was not repeatable");
+      expect(tx.scan(0, 5).size() == (there ? 2U : 1U), "a scan and a get disagree");
+    });
+  });
+}
+
+// High towers; keys leave and come back on all levels while searches pass.
+void towers(World& world) {
+  world.open({.tower_p = 0.7, .expected_steps = 700});
+  populate(world, {{1, 0}, {2, 0}, {3, 0}, {4, 0}, {5, 0}});
+  for (int i = 0; i < 2; ++i) {
+    world.body([i](Actor& me) {
+      for (int round = 0; round < 2; ++round) {
+        const Key key = 2 + static_cast<Key>(me.random.below(3));
+        me.update(key, none);
+        if (i == 0) me.vacuum();
+        me.put(key, 1);
+        expect(me.get(i == 0 ? 1 : 5).has_value(), "a key was not found");
+      }
+    });
+  }
+  for (int i = 0; i < 2; ++i) {
+    world.body([](Actor& me) {
+      me.vacuum();
+      me.read_only([](Tx& tx) { tx.scan(0, 9); });
+      me.vacuum();
+    });
+  }
+}
+
+// One key, removed and inserted as often as possible: marks, unlinking, linking and building race on every level.
+void one_tower(World& world) {
+  world.open({.tower_p = 0.8, .expected_steps = 300});
+  if (world.random.below(2) == 0) populate(world, {{5, 0}});
+  for (int i = 0; i < 2; ++i) {
+    world.body([](Actor& me) {
+      for (int round = 0; round < 2; ++round) {
+        me.put(5, 1);
+        me.update(5, none);
+        me.vacuum();
+      }
+    });
+  }
+  world.body([](Actor& me) {
+    me.vacuum();
+    me.vacuum();
+  });
+}
+
+// Entries are queued for vacuum once, whoever leaves something to free, and none is forgotten: see check_end.
+void work_list(World& world) {
+  world.open({.expected_steps = 250});
+  for (int i = 0; i < 3; ++i) {
+    world.body([i](Actor& me) {
+      const Key key = 1 + static_cast<Key>(me.random.below(2));
+      if (i == 0) me.transact([&](Tx& tx) { tx.put(key, 1); });
+      if (i == 1) me.update(key, none);
+      me.put(3 - key, 2);
+      if (i == 2) me.update(key, none);
+    });
+  }
+  world.body([](Actor& me) {
+    for (int round = 0; round < 3; ++round) me.vacuum();
+  });
+}
+
+}  // namespace
+}  // namespace fluxmap_test
+
+int main(int argc, char** argv) {
+  using namespace fluxmap_test;
+  const std::vector<Point> leaving = {Point::vacuum_close, Point::vacuum_closed, Point::mark_level, Point::unlink,
+                                      Point::link,         Point::link_tower,    Point::find_step,  Point::find_level,
+                                      Point::read_head,    Point::abort_pop,     Point::decided,    Point::published,
+                                      Point::latch_before_cas, Point::vacuum_released};
+  return run_scenarios("schedule_entries_test",
+                       {{"insert_at_once", insert_at_once, 2000, leaving},
+                        {"aborted_insert", aborted_insert, 1500, leaving},
+                        {"remove_and_insert", remove_and_insert, 1500, leaving},
+                        {"update_of_removed", update_of_removed, 1500, leaving},
+                        {"read_beside_vacuum", read_beside_vacuum, 1500, leaving},
+                        {"towers", towers, 1500, leaving},
+                        {"one_tower", one_tower, 2000, leaving},
+                        {"work_list", work_list, 1500, leaving}},
+                       argc, argv);
+}
