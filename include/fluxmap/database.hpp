@@ -139,7 +139,7 @@ class Database {
  private:
   friend class DatabaseBuilder<Key, Value, Compare>;
   friend struct detail::TransactionAccess;
-  static constexpr double k_default_p = 0.25;
+  static constexpr double k_default_p = 0.5;
 
   Database(Compare compare, double skiplist_p, std::optional<VacuumOptions> auto_vacuum)
       : store_(std::make_shared<StoreType>(std::move(compare), skiplist_p)) {

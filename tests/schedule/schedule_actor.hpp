@@ -173,17 +173,21 @@ class Actor {
     }
     throw Failure("a transaction does not get through");
   }
-  // One attempt only. False: a conflict.
+  // One attempt only. False: a conflict; `reads` is then what it had read.
   template <class F>
-  bool attempt(F&& f) {
+  bool attempt(F&& f, const engine::Reservation<Key, std::int64_t>* mine = nullptr,
+               engine::ReadSet<Key, std::int64_t>* reads = nullptr) {
+    look_afresh();
     Tx tx(world_, lane_, false);
     try {
       f(tx);
-      return tx.commit();
+      if (tx.commit(mine)) return true;
     } catch (const fluxmap::ConflictError&) {
       tx.abandon();
-      return false;
     }
+    if (reads != nullptr) *reads = tx.state().take_reads();
+    ++conflicts;
+    return false;
   }
   template <class F>
   void read_only(F&& f) {

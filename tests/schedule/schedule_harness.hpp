@@ -64,7 +64,12 @@ inline std::vector<Nap> draw_naps(const Scenario& scenario, SplitMix& random, st
   return naps;
 }
 
-inline void run_bodies(const Scenario& scenario, World& world) {
+// How often the rarer turns were taken: a scenario that never conflicts proves little.
+struct Tally {
+  std::uint64_t conflicts = 0, stalled = 0, steps = 0;
+};
+
+inline void run_bodies(const Scenario& scenario, World& world, Tally& tally) {
   auto bodies = world.take_bodies();
   std::vector<std::unique_ptr<Actor>> actors;
   for (std::size_t i = 0; i < bodies.size(); ++i) actors.push_back(std::make_unique<Actor>(world, i));
@@ -92,20 +97,22 @@ inline void run_bodies(const Scenario& scenario, World& world) {
     for (const auto& check : world.take_after()) check(after);
     after.leave();
     check_end(world);
+    tally.steps += scheduler.steps();
+    for (const auto& actor : actors) tally.conflicts += actor->conflicts, tally.stalled += actor->stalled;
   } catch (...) {
     if (std::getenv("FLUXMAP_TRACE") != nullptr) print_trace(scheduler);
     throw;
   }
 }
 
-inline void run_schedule(const Scenario& scenario, std::uint64_t seed) {
+inline void run_schedule(const Scenario& scenario, std::uint64_t seed, Tally& tally) {
   Heap& heap = Heap::instance();
   heap.set_mode(seed / 2 % 2 == 0 ? HeapMode::keep : HeapMode::reuse);  // beside PCT and random walk, by bit 0
   const std::int64_t used = heap.used();
   {
     World world(seed);
     scenario.set_up(world);
-    run_bodies(scenario, world);
+    run_bodies(scenario, world, tally);
   }
   heap.set_mode(HeapMode::plain);
   expect(heap.sweep(), "somebody has written to freed memory");
@@ -125,12 +132,13 @@ inline int run_scenarios(const char* program, const std::vector<Scenario>& scena
     const unsigned full = scenario.seeds * stress_factor();
     // A sanitizer sees little here: threads that run one at a time do not race.
     const unsigned seeds = FLUXMAP_TEST_OWN_HEAP != 0 ? full : std::max(full / 20, 1U);
+    Tally tally;
     const auto started = std::chrono::steady_clock::now();
     for (unsigned i = 0; i < seeds; ++i) {
       std::snprintf(crash_note, sizeof crash_note, "crashed; replay: FLUXMAP_SEED=%llu %s %s\n",
                     static_cast<unsigned long long>(first + i), program, scenario.name);
       try {
-        run_schedule(scenario, first + i);
+        run_schedule(scenario, first + i, tally);
       } catch (const std::exception& failure) {
         std::fprintf(stderr, "%s, schedule %u: %s\nreplay: FLUXMAP_SEED=%llu %s %s\n", scenario.name, i, failure.what(),
                      static_cast<unsigned long long>(first + i), program, scenario.name);
@@ -139,7 +147,9 @@ inline int run_scenarios(const char* program, const std::vector<Scenario>& scena
       }
     }
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
-    std::printf("%-32s %6u schedules  %6lld ms\n", scenario.name, seeds, static_cast<long long>(took.count()));
+    const auto each = [&](std::uint64_t sum) { return static_cast<double>(sum) / seeds; };
+    std::printf("%-28s %5u schedules of %3.0f steps, conflicts %4.2f, stalled %4.2f each, %6lld ms\n", scenario.name,
+                seeds, each(tally.steps), each(tally.conflicts), each(tally.stalled), static_cast<long long>(took.count()));
     std::fflush(stdout);
   }
   if (found == 0) {

@@ -107,14 +107,14 @@ class Crowd {
 };
 
 void crowd_on_pool(bool by_range, std::uint64_t seed) {
-  Crowd crowd(by_range, seed, 10 * stress_factor());
+  Crowd crowd(by_range, seed, 40 * stress_factor());
   run(crowd.fill());
   run_on_pool(4, Crowd::k_coroutines, [&](unsigned i) { return crowd.one(i); });
   crowd.check();
 }
 
 void crowd_on_one_thread(bool by_range, std::uint64_t seed) {
-  Crowd crowd(by_range, seed, 10 * stress_factor());
+  Crowd crowd(by_range, seed, 40 * stress_factor());
   run(crowd.fill());
   asio::io_context context(1);
   std::vector<std::future<void>> done;

@@ -66,7 +66,7 @@ TEST_CASE("two_hundred_thousand_awaited_updates_removals_and_conditional_inserts
     const auto more = [](const std::uint64_t* old) { return *old + 1; };
     expect(co_await handle.update(i, more) == i + 1, "an update was lost");
     if (i >= k_keys) expect(co_await handle.remove(i - k_keys) == i - k_keys + 1, "a removal removed something else");
-    if (i % k_keys == 0) co_await database.vacuum();
+    if (i % 100 == 0) co_await database.vacuum();  // too few entries for it to give way
   }));
   CHECK(done == k_count);
   CHECK(database.size() == k_keys);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "support/record_autocommit.hpp"
+#include "support/catch.hpp"
 #include "support/run.hpp"
+#include "support/scale.hpp"
 #include "support/seed.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -10,11 +12,11 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <string>
+#include <initializer_list>
 #include <utility>
 #include <vector>
 
@@ -24,7 +26,7 @@ struct RandomHistory {
   std::int64_t keys = 8;
   std::int64_t longest_scan = 1000;
   unsigned coroutines = 8;
-  unsigned operations = 400;  // transactions and autocommit operations of each coroutine
+  std::uint64_t operations = 300 + 3000 / k_sanitizer_cost;  // transactions and autocommit operations of each coroutine
   bool autocommit_writes = true;
   unsigned reserve_after = 0;  // not 0 only without autocommit writes, see RecordedHandle
   bool vacuum = true;
@@ -39,8 +41,8 @@ template <class Keys, class Value>
 class RandomHistoryRun {
  public:
   using Key = typename Keys::Key;
-  using Database = fluxmap::Database<Key, Value>;
-  using Transaction = fluxmap::Transaction<Key, Value, std::less<>>;
+  using Database = fluxmap::Database<Key, Value, typename Keys::Compare>;
+  using Transaction = fluxmap::Transaction<Key, Value, typename Keys::Compare>;
   using Recorded = RecordedTransaction<Keys, Value>;
   using Handle = RecordedHandle<Keys, Value>;
 
@@ -99,7 +101,7 @@ class RandomHistoryRun {
     const Busy busy{busy_};
     SplitMix random(seed_ ^ (0x51ed270b7ULL * (number + 1)));
     Handle handle(database_, recorder_);
-    for (unsigned i = 0; i < shape_.operations; ++i) {
+    for (std::uint64_t i = 0; i < shape_.operations; ++i) {
       const std::uint64_t kind = random.below(20);
       if (kind < 9) {
         co_await by_hand(handle, random, false);
@@ -148,7 +150,7 @@ class RandomHistoryRun {
     // The record of an attempt is begun before the attempt is: at the end of the one before.
     TxnRecord next = handle.lane().begin(TxnKind::read_write);
     std::vector<TxnRecord> attempts;
-    const fluxmap::detail::TxnState<Key, Value, std::less<>>* state = nullptr;
+    const fluxmap::detail::TxnState<Key, Value, typename Keys::Compare>* state = nullptr;
     bool conflict = false;
     try {
       co_await handle.handle().transaction(
@@ -323,5 +325,30 @@ class RandomHistoryRun {
   HistoryRecorder recorder_;
   std::atomic<unsigned> busy_{0};
 };
+
+template <class Keys, class Value>
+void check_random_history(const RandomHistory& shape, std::uint64_t seed) {
+  CAPTURE(shape.keys, seed);
+  RandomHistoryRun<Keys, Value> run(shape, seed);
+  const std::vector<TxnRecord> history = run.run(4);
+  std::uint64_t committed = 0;
+  for (const TxnRecord& txn : history) committed += txn.committed ? 1U : 0U;
+  CHECK(committed > shape.coroutines * shape.operations / 4);  // conflicts are there, but not all there is
+  const CheckResult order = check_commit_order(history);
+  INFO(order.explanation);
+  CHECK(order.ok());
+  const CheckResult graph = check_serializable(history);
+  INFO(graph.explanation);
+  CHECK(graph.ok());
+  CHECK(run.database().stats().active_transactions == 0);
+}
+
+template <class Keys, class Value>
+void check_random_histories(const char* name, std::initializer_list<RandomHistory> shapes) {
+  SplitMix seeds(seed(name));
+  for (unsigned round = 0; round < stress_factor(); ++round) {
+    for (const RandomHistory& shape : shapes) check_random_history<Keys, Value>(shape, seeds());
+  }
+}
 
 }  // namespace fluxmap_test

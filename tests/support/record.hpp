@@ -88,7 +88,7 @@ template <class Keys, class Value>
 class RecordedTransaction {
  public:
   using Key = typename Keys::Key;
-  using Transaction = fluxmap::Transaction<Key, Value, std::less<>>;
+  using Transaction = fluxmap::Transaction<Key, Value, typename Keys::Compare>;
 
   RecordedTransaction(TxnRecord record, Transaction& transaction)
       : record_(std::move(record)), transaction_(transaction) {}

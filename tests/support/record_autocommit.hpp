@@ -23,8 +23,8 @@ template <class Keys, class Value>
 class RecordedHandle {
  public:
   using Key = typename Keys::Key;
-  using Database = fluxmap::Database<Key, Value>;
-  using Handle = fluxmap::Handle<Key, Value, std::less<>>;
+  using Database = fluxmap::Database<Key, Value, typename Keys::Compare>;
+  using Handle = fluxmap::Handle<Key, Value, typename Keys::Compare>;
   using EntryType = fluxmap::detail::Entry<Key, Value>;
   using VersionType = fluxmap::detail::Version<Value>;
 
@@ -117,18 +117,19 @@ class RecordedHandle {
   boost::asio::awaitable<void> update(std::int64_t key) {
     TxnRecord record = lane_.begin(TxnKind::read_write);
     Value* where = nullptr;
+    const std::uint64_t write = write_of(record);
     Stamp cts = 0;
     {
       const fluxmap::detail::EpochGuard guard(store_.epochs);
-      const std::uint64_t write = write_of(record);
       const Value written = co_await handle_.update(Keys::key(key), [&](const Value* old) {
         record.reads.assign(1, seen_read(key, old));  // the last call counts
+        if (record.id % 4 == 0) std::this_thread::yield();  // for others to come in between
         return Value(write, key, &where);
       });
       expect(written.intact(key) && written.write() == write, "update() did not return what it wrote");
       cts = timestamp(where);
     }
-    record.writes.push_back({key, false, write_of(record)});
+    record.writes.push_back({key, false, write});
     lane_.commit(std::move(record), cts);
   }
   boost::asio::awaitable<void> remove(std::int64_t key) {
@@ -223,7 +224,7 @@ class RecordedHandle {
   }
 
   Handle handle_;
-  fluxmap::detail::Store<Key, Value, std::less<>>& store_;
+  fluxmap::detail::Store<Key, Value, typename Keys::Compare>& store_;
   HistoryRecorder::Lane& lane_;
 };
 

@@ -4,10 +4,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 
 namespace fluxmap_test {
 
@@ -63,16 +64,34 @@ inline void expect(bool good, const char* what) {
   if (!good) fail_stress(what);
 }
 
+// Gives way to other threads now and then: the engine compares keys in the middle of commits, so that the windows between
+// the steps of the protocol are met by chance, too.
+struct YieldingLess {
+  using is_transparent = void;
+  template <class A, class B>
+  bool operator()(const A& a, const B& b) const {
+    thread_local std::uint32_t calls = 0;
+    if (++calls % 19 == 0) std::this_thread::yield();
+    return a < b;
+  }
+};
+
 // Keys by number; the history checker knows keys as numbers only.
 struct NumberKeys {
   using Key = std::int64_t;
+  using Compare = std::less<>;
   static constexpr bool k_has_prefixes = false;
   static Key key(std::int64_t number) { return number; }
   static std::int64_t number(const Key& key) { return key; }
 };
 
+struct YieldingNumberKeys : NumberKeys {
+  using Compare = YieldingLess;
+};
+
 struct TextKeys {
   using Key = std::string;
+  using Compare = std::less<>;
   static constexpr bool k_has_prefixes = true;
   static constexpr std::int64_t k_group = 4;  // keys with one prefix
   static constexpr std::int64_t k_digit = 100;

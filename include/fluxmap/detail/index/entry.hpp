@@ -2,7 +2,7 @@
 //
 // One allocation, never moved:
 //
-//      link[h-1] … link[1] | link[0] head work_next | key | flags … | first version
+//      link[h-1] … link[1] | link[0] | key | head work_next flags … | first version
 //                          ^ Tower*, Entry*
 //
 // A search reads the key and the links of low levels from one or two cache lines; a get of a key that was written once
@@ -50,13 +50,13 @@ struct Entry : Tower {
   static constexpr std::uint32_t k_queued = 1;   // on a work list, or its creator has yet to say; see WorkList
   static constexpr std::uint32_t k_pruning = 2;  // one thread is unlinking versions
 
+  const Key key;  // beside the low links: a search needs just these
   std::atomic<VersionType*> head{nullptr};
   Entry* work_next = nullptr;  // owned by whoever set k_queued
   std::atomic<std::uint32_t> flags{k_queued};
   std::atomic<std::uint16_t> links{0};
   std::atomic<std::uint8_t> claims{1};
   const std::uint8_t height;
-  const Key key;
 
   // The head of a chain that takes no versions any more.
   static VersionType* closed() noexcept { return reinterpret_cast<VersionType*>(std::uintptr_t{1}); }
@@ -139,7 +139,7 @@ struct Entry : Tower {
   static constexpr bool k_has_inside = sizeof(VersionType) <= 128;
 
   template <class K>
-  Entry(std::uint8_t tower_height, K&& from_key) : height(tower_height), key(std::forward<K>(from_key)) {}
+  Entry(std::uint8_t tower_height, K&& from_key) : key(std::forward<K>(from_key)), height(tower_height) {}
 
   static constexpr std::size_t round_up(std::size_t size, std::size_t to) noexcept { return (size + to - 1) / to * to; }
   // Where the version inside begins, counted from the entry; functions, because sizeof(Entry) is not known here yet.

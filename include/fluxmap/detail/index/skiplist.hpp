@@ -71,20 +71,19 @@ class SkipList {
       schedule_point(Point::find_level);
       at = load(*before, level);
       while (at != nullptr && at != bound) {
+        if (!compare_(at->key, key)) {
+          bound = at;
+          break;
+        }
         // [L1] acquire: the entry behind the link; pairs with the CAS that links it.
         const Link next = at->link(level).load(std::memory_order_acquire);
-        if (Tower::is_marked(next)) {
-          at = EntryType::from(next);  // leaving: not a predecessor (I1)
-        } else if (compare_(at->key, key)) {
-          before = at;
-          at = EntryType::from(next);
-        } else {
-          bound = at;
-        }
+        if (!Tower::is_marked(next)) before = at;  // an entry that is leaving is not a predecessor (I1)
+        at = EntryType::from(next);
       }
     }
     schedule_point(Point::find_step);
-    return at;
+    // Whether the bound is leaving was not looked at so far: most bounds are only passed by.
+    return skip_leaving(at);
   }
 
   // The entry with this key; null: none is linked.
