@@ -1,22 +1,23 @@
-// An entry: one key of the index, its tower of links, and the head of its version chain. · layer: index
+// An entry: one key of the index, its link, and the head of its version chain. · layer: index
 //
 // One allocation, never moved:
 //
-//      link[h-1] … link[1] | link[0] | key | head work_next flags … | first version
-//                          ^ Tower*, Entry*
+//      next | key | head work_next flags … | first version
 //
-// A search reads the key and the links of low levels from one or two cache lines; a get of a key that was written once
-// finds the value there too.
+// A search reads the key and the link from one cache line; a get of a key that was written once finds the value beside
+// them.
 //
 // Invariants
-//   I1  The key never changes. Two linked entries with unmarked level-0 links have different keys.
-//   I2  Bit 0 of a link marks the entry that the link is in as leaving the index. Marks are set from the top level to
-//       level 0, only after the chain was closed, and never cleared.
+//   I1  The key never changes. Two linked entries with unmarked links have different keys.
+//   I2  Bit 0 of `next` marks the entry as leaving the index. It is set only after the chain was closed, and never
+//       cleared; a marked link never changes.
 //   I3  `head` goes to closed() once, from an empty or dead chain, and stays there.
-// Lifetime: `links` counts the levels at which the entry is linked, plus its builder; whoever takes it to 0 retires the
-// index's claim through the epochs. `claims` counts the index and the version inside; whoever takes it to 0 frees.
+// Lifetime: `links` counts what leads to the entry: the list, the express lane, cells that begin with it, and whoever is
+// linking it; who takes it to 0 retires the index's claim through the epochs. `claims` counts the index and the version
+// inside; who takes it to 0 frees.
 #pragma once
 
+#include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/index/version.hpp>
 #include <fluxmap/memory_size.hpp>
 
@@ -34,29 +35,26 @@ namespace fluxmap::inline FLUXMAP_ABI::detail {
 
 using Link = std::uintptr_t;  // Entry* | mark
 
-struct Tower {
-  std::atomic<Link> level0{0};
-
-  std::atomic<Link>& link(unsigned level) noexcept { return *(&level0 - level); }
-  const std::atomic<Link>& link(unsigned level) const noexcept { return *(&level0 - level); }
+// What the list's head and the entries have in common.
+struct ListNode {
+  std::atomic<Link> next{0};
 
   static bool is_marked(Link link) noexcept { return (link & 1U) != 0; }
 };
 
 template <class Key, class Value>
-struct Entry : Tower {
+struct Entry : ListNode {
   using VersionType = Version<Value>;
 
   static constexpr std::uint32_t k_queued = 1;   // on a work list, or its creator has yet to say; see WorkList
   static constexpr std::uint32_t k_pruning = 2;  // one thread is unlinking versions
 
-  const Key key;  // beside the low links: a search needs just these
+  const Key key;  // beside the link: a search needs just these
   std::atomic<VersionType*> head{nullptr};
   Entry* work_next = nullptr;  // owned by whoever set k_queued
   std::atomic<std::uint32_t> flags{k_queued};
   std::atomic<std::uint16_t> links{0};
   std::atomic<std::uint8_t> claims{1};
-  const std::uint8_t height;
 
   // The head of a chain that takes no versions any more.
   static VersionType* closed() noexcept { return reinterpret_cast<VersionType*>(std::uintptr_t{1}); }
@@ -71,18 +69,20 @@ struct Entry : Tower {
   static Entry* from(Link link) noexcept { return reinterpret_cast<Entry*>(link & ~Link{1}); }
   Link as_link() const noexcept { return reinterpret_cast<Link>(this); }
 
-  // A private entry of the given height (>= 1) with an empty chain. Throws what the key's constructor throws.
+  // Taken out of the list, or about to be.
+  bool is_leaving() const noexcept {
+    // acquire: what was done before the mark; seq_cst against ExpressLane::insert, which looks after its CAS.
+    return is_marked(next.load(std::memory_order_seq_cst));
+  }
+
+  // A private entry with an empty chain. Throws what the key's constructor throws.
   template <class K>
-  static Entry* make(unsigned height, K&& key) {
-    char* const block = static_cast<char*>(allocate(height));
-    char* const memory = block + offset(height);
-    for (unsigned level = 1; level < height; ++level) {
-      ::new (static_cast<void*>(memory - level * sizeof(std::atomic<Link>))) std::atomic<Link>(0);
-    }
+  static Entry* make(K&& key) {
+    void* const memory = allocate();
     try {
-      return ::new (static_cast<void*>(memory)) Entry(static_cast<std::uint8_t>(height), std::forward<K>(key));
+      return ::new (memory) Entry(std::forward<K>(key));
     } catch (...) {
-      deallocate(block);
+      deallocate(memory);
       throw;
     }
   }
@@ -124,22 +124,27 @@ struct Entry : Tower {
   // Lets go of the index's claim, after its grace period. For retire().
   static void free_entry(void* object) noexcept { drop_claim(static_cast<Entry*>(object)); }
 
+  // Gives one of the entry's links back.
+  static void drop_link(EpochGuard& guard, Entry& entry) noexcept {
+    // acq_rel: whoever takes it to 0 comes after every use of the links by the others.
+    if (entry.links.fetch_sub(1, std::memory_order_acq_rel) == 1) guard.retire(&entry, &free_entry);
+  }
+
   // Destroys an entry that was never linked, or at the end of the index; a version inside must be destroyed already.
   static void destroy(Entry* entry) noexcept {
-    const unsigned height = entry->height;
     entry->~Entry();
-    deallocate(reinterpret_cast<char*>(entry) - offset(height));
+    deallocate(entry);
   }
 
   // Bytes of the allocation, with what the key owns.
-  std::size_t bytes() const noexcept { return size(height) - sizeof(Key) + MemorySize<Key>::of(key); }
+  std::size_t bytes() const noexcept { return size() - sizeof(Key) + MemorySize<Key>::of(key); }
 
  private:
   // A version that fits into two cache lines lives with its entry; a larger one would only spread the entries out.
   static constexpr bool k_has_inside = sizeof(VersionType) <= 128;
 
   template <class K>
-  Entry(std::uint8_t tower_height, K&& from_key) : key(std::forward<K>(from_key)), height(tower_height) {}
+  explicit Entry(K&& from_key) : key(std::forward<K>(from_key)) {}
 
   static constexpr std::size_t round_up(std::size_t size, std::size_t to) noexcept { return (size + to - 1) / to * to; }
   // Where the version inside begins, counted from the entry; functions, because sizeof(Entry) is not known here yet.
@@ -151,25 +156,21 @@ struct Entry : Tower {
     if (entry->claims.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(entry);
   }
 
-  // Bytes before the entry itself, rounded up so that the entry is aligned.
-  static constexpr std::size_t offset(unsigned height) noexcept {
-    return round_up((height - 1) * sizeof(std::atomic<Link>), alignment());
+  static constexpr std::size_t size() noexcept {
+    return k_has_inside ? inside_offset() + sizeof(VersionType) : sizeof(Entry);
   }
-  static constexpr std::size_t size(unsigned height) noexcept {
-    return offset(height) + (k_has_inside ? inside_offset() + sizeof(VersionType) : sizeof(Entry));
-  }
-  static void* allocate(unsigned height) {
+  static void* allocate() {
     if constexpr (alignment() > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-      return ::operator new(size(height), std::align_val_t{alignment()});
+      return ::operator new(size(), std::align_val_t{alignment()});
     } else {
-      return ::operator new(size(height));
+      return ::operator new(size());
     }
   }
-  static void deallocate(char* block) noexcept {
+  static void deallocate(void* memory) noexcept {
     if constexpr (alignment() > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-      ::operator delete(block, std::align_val_t{alignment()});
+      ::operator delete(memory, std::align_val_t{alignment()});
     } else {
-      ::operator delete(block);
+      ::operator delete(memory);
     }
   }
 };

@@ -36,8 +36,11 @@ enum class Point : unsigned {
   refresh,               // a transaction is about to move its snapshot forward
   read_head,             // a reader has loaded a chain's head
   find_step,             // a search has found its place
-  link,                  // about to link a new entry at level 0
-  link_tower,            // about to link it higher up
+  link,                  // about to link a new entry
+  lane_replace,          // about to publish a new block of the express lane
+  lane_frozen,           //   a cell is frozen for its split
+  lane_linked,           //   the right half is linked, both still frozen
+  lane_wait,             //   waiting for a frozen block
   vacuum_close,          // about to close a dead chain
   vacuum_closed,         //   closed, still linked
   epoch_enter,           // about to publish the epoch of a guard

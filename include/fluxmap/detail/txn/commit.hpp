@@ -200,7 +200,7 @@ class Commit {
   // Finds the entry of a key, or links a new one with our pending version in place. False: linked, latched, done.
   bool find_or_create(WriteType& write) {
     const auto [entry, is_new] = store_.index.find_or_link(
-        guard_, write.key_now(), [&](unsigned height) { return make_entry(write, height); },
+        guard_, write.key_now(), [&] { return make_entry(write); },
         [&](EntryType* lost) { unmake_entry(write, lost); });
     write.entry = entry;
     if (!is_new) return true;
@@ -217,9 +217,9 @@ class Commit {
     return false;
   }
 
-  EntryType* make_entry(WriteType& write, unsigned height) {
+  EntryType* make_entry(WriteType& write) {
     EntryType* entry = std::exchange(write.spare, nullptr);
-    if (entry == nullptr) entry = EntryType::make(height, std::move(write.key));
+    if (entry == nullptr) entry = EntryType::make(std::move(write.key));
     try {
       VersionType* version = entry->make_version_inside(*write.version);
       if (version == nullptr) version = write.version.get();
