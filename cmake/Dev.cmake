@@ -5,11 +5,6 @@ target_compile_options(fluxmap_dev INTERFACE -Wall -Wextra -Wpedantic -Wshadow -
 if(FLUXMAP_WERROR)
   target_compile_options(fluxmap_dev INTERFACE -Werror)
 endif()
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # g++ takes the allocation that it inlined into the frame of an awaitable for the wrong partner of the frame's operator
-  # delete (https://gcc.gnu.org/PR109224).
-  target_compile_options(fluxmap_dev INTERFACE -Wno-mismatched-new-delete)
-endif()
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ inlines the operator new of Boost.Asio's awaitable frames but not their operator delete, and takes the two for a

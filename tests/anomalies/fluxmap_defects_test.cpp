@@ -216,7 +216,7 @@ TEST_CASE("one_of_many_inserts_of_an_absent_key_wins", "[defects][trap-05][trap-
 // A transaction that was numbered before it was listed as active was missing from the snapshots taken in between, and
 // became visible in them when it committed.
 TEST_CASE("a_transaction_whose_begin_races_with_commits_sees_one_state", "[defects][trap-01]") {
-  const unsigned rounds = 6000 * stress_factor();
+  const unsigned rounds = 4000 * stress_factor();
   Racetrack track(4);
   track.fill("x", 2);
   std::atomic<unsigned> reading{2}, wrong{0}, conflicts_at_commit{0};
@@ -236,6 +236,7 @@ TEST_CASE("a_transaction_whose_begin_races_with_commits_sees_one_state", "[defec
       auto transaction = handle.begin({.read_only = read_only});
       try {
         const Value first = translated([&] { return *transaction.get(row("x", 0)); });
+        if (round % 8 < 2) std::this_thread::yield();  // leave commits that were under way the time to end
         const Value second = translated([&] { return *transaction.get(row("x", 1)); });
         const Value again = translated([&] { return *transaction.get(row("x", 0)); });
         const Rows both = translated([&] { return transaction.range(Key(), k_end); });
@@ -253,7 +254,7 @@ TEST_CASE("a_transaction_whose_begin_races_with_commits_sees_one_state", "[defec
 }
 
 TEST_CASE("no_reader_sees_a_torn_commit_or_time_running_backwards", "[defects][trap-01][trap-03][trap-04]") {
-  const unsigned rounds = 2500 * stress_factor();
+  const unsigned rounds = 2000 * stress_factor();
   const unsigned keys = 12;
   Racetrack track(4);
   track.fill("n", keys);
@@ -288,9 +289,12 @@ TEST_CASE("no_reader_sees_a_torn_commit_or_time_running_backwards", "[defects][t
       newest = std::max(newest, acknowledged.load());  // a commit that was acknowledged, on whichever thread
       saw(handle.get(row("n", round % keys)).value_or(-1));
       auto transaction = handle.begin({.read_only = true});
-      saw(*transaction.get(row("n", (round + 1) % keys)));
-      saw_all(transaction.prefix_scan("n/"));
-      saw_all(rows_of(transaction.range_stream(Key("n/"), k_end)));
+      const Value number = *transaction.get(row("n", (round + 1) % keys));
+      saw(number);
+      if (round % 4 == 0) std::this_thread::yield();  // leave commits that were under way the time to end
+      const Rows scanned = transaction.prefix_scan("n/");
+      saw_all(scanned);
+      torn += scanned.front().second != number || scanned != rows_of(transaction.range_stream(Key("n/"), k_end));
       torn += !racer.commits(transaction);
       saw(handle.get(row("n", (round + 2) % keys)).value_or(-1));
       saw_all(handle.range(Key("n/"), k_end));

@@ -25,9 +25,7 @@ struct Failure : std::runtime_error {
   std::shared_ptr<int> payload;
 };
 
-asio::awaitable<void> let_others_run() {
-  co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
-}
+asio::awaitable<void> let_others_run() { co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable); }
 
 // Reads `key` and has somebody else overwrite it, so that the attempt fails if it writes.
 asio::awaitable<void> read_and_be_overwritten(Handle& handle, Transaction& transaction) {
@@ -45,9 +43,9 @@ TEST_CASE("a_plain_closure_commits_when_it_returns") {
   Handle handle = store.handle();
   run(handle.transaction([](Transaction& tx) { tx.insert("void", 1); }));
   CHECK(run(handle.transaction([](Transaction& tx) {
-    tx.insert("value", 1);
-    return std::string("done");
-  })) == "done");
+          tx.insert("value", 1);
+          return std::string("done");
+        })) == "done");
   CHECK(*run(handle.transaction([](Transaction& tx) {
     tx.insert("move-only", 1);
     return std::make_unique<int>(7);
@@ -58,9 +56,9 @@ TEST_CASE("a_plain_closure_commits_when_it_returns") {
   }));
   CHECK(returned.value() == 8);
   CHECK(run(handle.transaction([](Transaction& tx) -> result<void> {
-    tx.insert("result<void>", 1);
-    return {};
-  })).has_value());
+          tx.insert("result<void>", 1);
+          return {};
+        })).has_value());
   for (const char* key : {"void", "value", "move-only", "result", "result<void>"}) CHECK(handle.get(key) == 1);
 }
 
@@ -74,18 +72,18 @@ TEST_CASE("a_coroutine_closure_commits_when_it_returns") {
   }));
   CHECK(handle.get("void") == 2);
   CHECK(run(handle.transaction([](Transaction& tx) -> asio::awaitable<std::string> {
-    tx.insert("value", 2);
-    co_await let_others_run();
-    co_return "done";
-  })) == "done");
+          tx.insert("value", 2);
+          co_await let_others_run();
+          co_return "done";
+        })) == "done");
   CHECK(*run(handle.transaction([](Transaction& tx) -> asio::awaitable<std::unique_ptr<int>> {
     tx.insert("move-only", 2);
     co_return std::make_unique<int>(7);
   })) == 7);
   CHECK(run(handle.transaction([](Transaction& tx) -> asio::awaitable<result<int>> {
-    tx.insert("result", 2);
-    co_return 8;
-  })).value() == 8);
+          tx.insert("result", 2);
+          co_return 8;
+        })).value() == 8);
   for (const char* key : {"void", "value", "move-only", "result"}) CHECK(handle.get(key) == 2);
 }
 
@@ -179,15 +177,16 @@ TEST_CASE("a_throwing_closure_is_rolled_back_and_its_exception_comes_through_unc
     co_return 1;
   });
   CHECK_THROWS_AS(run(handle.transaction([](Transaction& tx) {
-    tx.insert("k", 1);
-    throw 42;
-  })), int);
+                    tx.insert("k", 1);
+                    throw 42;
+                  })),
+                  int);
   CHECK(code_of([&] {
-    run(handle.transaction([](Transaction& tx) {
-      tx.insert("k", 1);
-      throw boost::system::system_error(make_error_code(boost::system::errc::timed_out));
-    }));
-  }) == boost::system::errc::timed_out);
+          run(handle.transaction([](Transaction& tx) {
+            tx.insert("k", 1);
+            throw boost::system::system_error(make_error_code(boost::system::errc::timed_out));
+          }));
+        }) == boost::system::errc::timed_out);
   CHECK_FALSE(handle.contains("k"));
 }
 
@@ -195,10 +194,10 @@ TEST_CASE("a_closure_may_commit_or_roll_back_by_itself") {
   Store store;
   Handle handle = store.handle();
   CHECK(run(handle.transaction([](Transaction& tx) -> asio::awaitable<bool> {
-    tx.insert("committed", 1);
-    co_await tx.commit();
-    co_return tx.active();
-  })) == false);
+          tx.insert("committed", 1);
+          co_await tx.commit();
+          co_return tx.active();
+        })) == false);
   CHECK(handle.get("committed") == 1);
   run(handle.transaction([](Transaction& tx) {
     tx.insert("rolled back", 1);
@@ -206,17 +205,18 @@ TEST_CASE("a_closure_may_commit_or_roll_back_by_itself") {
   }));
   CHECK_FALSE(handle.contains("rolled back"));
   CHECK_THROWS_AS(run(handle.transaction([](Transaction& tx) -> asio::awaitable<void> {
-    tx.insert("committed", 2);
-    co_await tx.commit();
-    throw Failure(nullptr);
-  })), Failure);
+                    tx.insert("committed", 2);
+                    co_await tx.commit();
+                    throw Failure(nullptr);
+                  })),
+                  Failure);
   CHECK(handle.get("committed") == 2);  // the commit stands
   CHECK(code_of([&] {
-    run(handle.transaction([](Transaction& tx) {
-      tx.rollback();
-      tx.insert("k", 1);
-    }));
-  }) == errc::transaction_inactive);
+          run(handle.transaction([](Transaction& tx) {
+            tx.rollback();
+            tx.insert("k", 1);
+          }));
+        }) == errc::transaction_inactive);
 }
 
 TEST_CASE("a_conflict_is_retried_until_it_commits_and_attempts_are_counted") {

@@ -5,8 +5,8 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 
@@ -46,12 +46,16 @@ using Transaction = Handle::Transaction;
 constexpr auto k_double = [](const int* old) { return old == nullptr ? 1 : 2 * *old; };
 
 static_assert(std::same_as<decltype(std::declval<Handle&>().insert(1, 1, asio::use_future)), std::future<void>>);
-static_assert(std::same_as<decltype(std::declval<Handle&>().insert_if_absent(1, 1, asio::use_future)), std::future<bool>>);
-static_assert(std::same_as<decltype(std::declval<Handle&>().remove(1, asio::use_future)), std::future<std::optional<int>>>);
+static_assert(
+    std::same_as<decltype(std::declval<Handle&>().insert_if_absent(1, 1, asio::use_future)), std::future<bool>>);
+static_assert(
+    std::same_as<decltype(std::declval<Handle&>().remove(1, asio::use_future)), std::future<std::optional<int>>>);
 static_assert(std::same_as<decltype(std::declval<Handle&>().evict(1, asio::use_future)), std::future<bool>>);
 static_assert(std::same_as<decltype(std::declval<Handle&>().update(1, k_double, asio::use_future)), std::future<int>>);
-static_assert(std::same_as<decltype(std::declval<Store&>().vacuum(asio::use_future)), std::future<fluxmap::VacuumReport>>);
-static_assert(std::same_as<decltype(Store::builder().async_build(asio::use_future)), std::future<std::shared_ptr<Store>>>);
+static_assert(
+    std::same_as<decltype(std::declval<Store&>().vacuum(asio::use_future)), std::future<fluxmap::VacuumReport>>);
+static_assert(
+    std::same_as<decltype(Store::builder().async_build(asio::use_future)), std::future<std::shared_ptr<Store>>>);
 
 // The code that a completion reports, whichever way.
 error_code reported(error_code code) { return code; }
@@ -272,11 +276,20 @@ TEST_CASE("exceptions_of_closures_reach_tokens_as_they_are") {
   Store store;
   Handle handle = store.handle();
   put(handle, 1, 1);
-  CHECK_THROWS_AS(handle.transaction([](Transaction& tx) {
-    tx.insert(1, 2);
-    throw BrokenOrder();
-  }, asio::use_future).get(), BrokenOrder);
-  CHECK_THROWS_AS(handle.update(1, [](const int*) -> int { throw BrokenOrder(); }, asio::use_future).get(), BrokenOrder);
+  CHECK_THROWS_AS(handle
+                      .transaction(
+                          [](Transaction& tx) {
+                            tx.insert(1, 2);
+                            throw BrokenOrder();
+                          },
+                          asio::use_future)
+                      .get(),
+                  BrokenOrder);
+  CHECK_THROWS_AS(handle
+                      .update(
+                          1, [](const int*) -> int { throw BrokenOrder(); }, asio::use_future)
+                      .get(),
+                  BrokenOrder);
   CHECK(handle.get(1) == 1);
 }
 
@@ -360,4 +373,20 @@ TEST_CASE("cancelling_a_suspended_closure_rolls_back", "[cancellation]") {
   CHECK(completed);
   CHECK_FALSE(store.handle().contains(1));
   CHECK(store.stats().active_transactions == 0);
+}
+
+TEST_CASE("a_cancelled_write_completes_once_and_what_it_calls_a_success_stands", "[cancellation]") {
+  Store store;
+  asio::io_context context;
+  asio::cancellation_signal signal;
+  std::vector<error_code> codes;
+  const int steps_before = GENERATE(0, 1, 2, 3);
+  auto count = [&](error_code code) { codes.push_back(code); };
+  store.handle().insert(1, 1, asio::bind_cancellation_slot(signal.slot(), asio::bind_executor(context, count)));
+  for (int i = 0; i < steps_before; ++i) context.poll_one();
+  signal.emit(asio::cancellation_type::terminal);
+  context.run();
+  REQUIRE(codes.size() == 1);
+  if (!codes[0]) CHECK(store.handle().contains(1));
+  if (codes[0]) CHECK(codes[0] == asio::error::operation_aborted);
 }

@@ -1,4 +1,11 @@
 // Who conflicts with whom, who never does, and what a conflict tells.
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <array>
 #include <optional>
 #include <ostream>
@@ -71,7 +78,10 @@ TEST_CASE("a_transaction_conflicts_when_what_it_read_was_overwritten_by_one_that
   const auto [how, read] = GENERATE(table<std::string, bool (*)(Transaction&)>(
       {{"get", [](Transaction& t) { return *t.get("k") == 1; }},
        {"contains", [](Transaction& t) { return t.contains("k"); }},
-       {"get_many", [](Transaction& t) { return t.get_many(std::array{"j", "k", "l"}).at(1) != nullptr; }},
+       {"get_many",
+        [](Transaction& t) {
+          return t.get_many(std::array{"j", "k", "l"}).at(1) != nullptr;
+        }},
        {"range", [](Transaction& t) { return t.range("a", "z").size() == 1; }},
        {"range_stream", [](Transaction& t) { return t.range_stream("a", "z").next().has_value(); }},
        {"prefix_scan", [](Transaction& t) { return t.prefix_scan("k").size() == 1; }},
@@ -82,7 +92,9 @@ TEST_CASE("a_transaction_conflicts_when_what_it_read_was_overwritten_by_one_that
   reader.insert("result", 1);
   SECTION("by an overwrite with the same value") { put(handle, std::string("k"), 1); }
   SECTION("by a removal") { run(handle.remove("k")); }
-  SECTION("by an update") { run(handle.update("k", [](const int* old) { return *old; })); }
+  SECTION("by an update") {
+    run(handle.update("k", [](const int* old) { return *old; }));
+  }
   SECTION("by an eviction") { CHECK(run(handle.evict("k"))); }
   SECTION("by a transaction") {
     auto writer = handle.begin();
@@ -264,6 +276,45 @@ TEST_CASE("a_stream_goes_on_when_the_transactions_snapshot_moves_forward") {
   CHECK_FALSE(stream.next().has_value());
   transaction.insert("result", 1);
   CHECK(commits(transaction));
+}
+
+TEST_CASE("a_long_transaction_is_not_starved_by_short_ones") {
+  Store store;
+  auto handle = store.handle();
+  put(handle, std::string("hot"), 0);
+  asio::io_context context(1);
+  const auto others = [&]() -> asio::awaitable<void> {
+    co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+  };
+  bool done = false;
+  int attempts = 0;
+  asio::co_spawn(
+      context,
+      [&]() -> asio::awaitable<void> {
+        for (int i = 1; !done; ++i) {  // overwrites what the long one reads whenever it gets a turn
+          co_await handle.insert("hot", i);
+          co_await others();
+        }
+      },
+      asio::detached);
+  asio::co_spawn(
+      context,
+      [&]() -> asio::awaitable<void> {
+        co_await handle.transaction([&](auto& tx) -> asio::awaitable<void> {
+          ++attempts;
+          const int before = *tx.get("hot");
+          for (int i = 0; i < 10; ++i) co_await others();
+          tx.insert("result", before);
+        });
+        done = true;
+      },
+      asio::detached);
+  context.run();
+  CHECK(done);
+  CHECK(attempts > 1);
+  CHECK(attempts <= 10);  // it announces its reads after four failures
+  CHECK(store.stats().reservations > 0);
+  CHECK(handle.contains("result"));
 }
 
 TEST_CASE("a_conflict_names_the_key") {

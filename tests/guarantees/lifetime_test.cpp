@@ -176,9 +176,8 @@ TEST_CASE("a_read_only_transaction_refuses_writes_and_goes_on") {
   for (const Call& call : reads()) CHECK_NOTHROW(call.make(reader));
   CHECK(*reader.get(1) == 1);
   CHECK(commits(reader));
-  CHECK(code_of([&] {
-    run(handle.transaction([](Transaction& tx) { tx.insert(2, 2); }, {.read_only = true}));
-  }) == errc::read_only);
+  CHECK(code_of([&] { run(handle.transaction([](Transaction& tx) { tx.insert(2, 2); }, {.read_only = true})); }) ==
+        errc::read_only);
   CHECK_FALSE(handle.contains(2));
 }
 

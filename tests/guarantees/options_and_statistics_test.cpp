@@ -60,14 +60,13 @@ TEST_CASE("an_option_out_of_range_is_refused_by_name") {
     CHECK_THAT(message_of([&] { run(Store::builder().skiplist_p(p).async_build()); }), Contains("skiplist_p"));
   }
   for (const auto interval : {0ms, -1ms}) {
-    CHECK_THAT(message_of([&] { Store::builder().auto_vacuum({.interval = interval}).build(); }), Contains("auto_vacuum"));
+    CHECK_THAT(message_of([&] { Store::builder().auto_vacuum({.interval = interval}).build(); }),
+               Contains("auto_vacuum"));
   }
   Store store;
   auto handle = store.handle();
   bool called = false;
-  CHECK_THAT(message_of([&] {
-               run(handle.transaction([&](auto&) { called = true; }, {.retry = {.attempts = 0}}));
-             }),
+  CHECK_THAT(message_of([&] { run(handle.transaction([&](auto&) { called = true; }, {.retry = {.attempts = 0}})); }),
              Contains("attempts"));
   CHECK_FALSE(called);
 }

@@ -1,4 +1,5 @@
-// What reads hand over: ranges, prefixes, streams, many keys at once, other orders of keys, other types to look them up.
+// What reads hand over: ranges, prefixes, streams, many keys at once, other orders of keys, other types to look them
+// up.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +23,8 @@ using Handle = decltype(std::declval<Store&>().handle());
 using Keys = std::vector<std::string>;
 
 static_assert(std::ranges::input_range<fluxmap::RangeStream<int, int>>);
-static_assert(std::same_as<std::ranges::range_value_t<fluxmap::RangeStream<int, int>>, std::pair<const int&, const int&>>);
+static_assert(
+    std::same_as<std::ranges::range_value_t<fluxmap::RangeStream<int, int>>, std::pair<const int&, const int&>>);
 
 // A key that counts how often one is made.
 struct Name {
@@ -39,9 +41,10 @@ struct ByText {
   bool operator()(std::string_view a, const Name& b) const { return a < b.text; }
 };
 
-// An order chosen at run time.
+// An order chosen at run time; there is no default.
 struct Directed {
-  bool down = false;
+  explicit Directed(bool downwards) : down(downwards) {}
+  bool down;
   bool operator()(int a, int b) const { return down ? b < a : a < b; }
 };
 
@@ -103,7 +106,8 @@ TEST_CASE("an_inverted_range_is_empty_among_own_writes_too") {
 TEST_CASE("a_prefix_scan_finds_the_keys_that_begin_with_it_and_no_others") {
   Store store;
   Handle handle = store.handle();
-  for (const char* key : {"a", "ab", "ab/", "ab/1", "ab/1/x", "ac", "b", "ab\xff", "ab\xff\xff", "\xff", "\xff\xff", ""}) {
+  for (const char* key :
+       {"a", "ab", "ab/", "ab/1", "ab/1/x", "ac", "b", "ab\xff", "ab\xff\xff", "\xff", "\xff\xff", ""}) {
     put(handle, std::string(key), 1);
   }
   put(handle, std::string("ab\0z", 4), 1);
@@ -199,8 +203,8 @@ TEST_CASE("a_stream_is_an_input_range_for_views") {
   for (int key = 0; key < 10; ++key) put(handle, key, key);
   auto stream = handle.range_stream(0, 100);
   int sum = 0;
-  for (const auto& [key, value] : stream | std::views::filter([](const auto& item) { return item.first % 2 == 1; }) |
-                                      std::views::take(3)) {
+  for (const auto& [key, value] :
+       stream | std::views::filter([](const auto& item) { return item.first % 2 == 1; }) | std::views::take(3)) {
     sum += value;
   }
   CHECK(sum == 1 + 3 + 5);
@@ -209,7 +213,8 @@ TEST_CASE("a_stream_is_an_input_range_for_views") {
 TEST_CASE("get_many_answers_in_the_order_asked_with_duplicates_and_absent_keys") {
   Store store;
   Handle handle = store.handle();
-  for (const auto& [key, value] : {std::pair{"a", 1}, std::pair{"b", 2}, std::pair{"c", 3}}) put(handle, std::string(key), value);
+  for (const auto& [key, value] : {std::pair{"a", 1}, std::pair{"b", 2}, std::pair{"c", 3}})
+    put(handle, std::string(key), value);
   const std::vector<std::string_view> asked{"c", "none", "a", "c", "", "b"};
   CHECK(handle.get_many(asked) == std::vector<std::optional<int>>{3, std::nullopt, 1, 3, std::nullopt, 2});
   CHECK(handle.get_many(Keys{}).empty());
@@ -258,7 +263,9 @@ TEST_CASE("an_integer_of_another_type_finds_the_key") {
 }
 
 TEST_CASE("keys_are_ordered_by_the_comparator_given_to_the_builder") {
-  auto store = fluxmap::Database<int, int, Directed>::builder().comparator(Directed{.down = true}).build();
+  using Chosen = fluxmap::Database<int, int, Directed>;
+  CHECK(code_of([] { Chosen::builder().build(); }) == errc::invalid_option);
+  auto store = Chosen::builder().comparator(Directed(true)).build();
   auto handle = store->handle();
   for (int key = 0; key < 10; ++key) put(handle, key, key);
   CHECK(scan_every_way(*store, 7, 3) == std::vector{7, 6, 5, 4});
@@ -270,6 +277,25 @@ TEST_CASE("keys_are_ordered_by_the_comparator_given_to_the_builder") {
   CHECK(keys_of(transaction.range(1, -10)) == std::vector{1, 0, -3});
   CHECK(commits(transaction));
   CHECK(keys_of(handle.range(100, 8)) == std::vector{20, 9});
+}
+
+TEST_CASE("visit_shows_the_value_in_place_and_may_use_the_database") {
+  fluxmap::Database<int, std::string> store;
+  auto handle = store.handle();
+  put(handle, 1, std::string(100, 'x'));
+  put(handle, 2, std::string("two"));
+  const std::string* first = nullptr;
+  std::optional<std::string> inner;
+  CHECK(handle.visit(1, [&](const std::string& value) {
+    first = &value;
+    put(handle, 1, std::string("overwritten"));
+    inner = handle.get(2);
+    CHECK(value == std::string(100, 'x'));
+    CHECK(handle.visit(2, [&](const std::string& two) { CHECK(two == *inner); }));
+  }));
+  CHECK(inner == "two");
+  CHECK(handle.get(1) == "overwritten");
+  CHECK_FALSE(handle.visit(3, [](const std::string&) { FAIL("there is no such key"); }));
 }
 
 TEST_CASE("std_greater_orders_downwards") {

@@ -58,7 +58,7 @@ auto keys_of(Range&& items) {
 inline asio::awaitable<void> park(std::function<void()>& resume) {
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
       [&](auto handler) {
-        resume = [kept = std::make_shared<decltype(handler)>(std::move(handler))] { std::move(*kept)(); };
+        resume = [kept = std::make_shared<decltype(handler)>(std::move(handler))] { std::move (*kept)(); };
       },
       asio::use_awaitable);
 }

@@ -326,7 +326,9 @@ TEST_CASE("an_upsert_of_an_absent_key_conflicts_with_a_read_of_it", "[trap-16]")
   reader.insert("seen/none", 1);
   SECTION("insert") { put(handle, std::string("k"), 1); }
   SECTION("insert_if_absent") { CHECK(run(handle.insert_if_absent("k", 1))); }
-  SECTION("update") { CHECK(run(handle.update("k", [](const int* old) { return old == nullptr ? 1 : *old; })) == 1); }
+  SECTION("update") {
+    CHECK(run(handle.update("k", [](const int* old) { return old == nullptr ? 1 : *old; })) == 1);
+  }
   SECTION("a transaction that has read it absent too") {
     auto upsert = handle.begin();
     CHECK_FALSE(upsert.contains("k"));

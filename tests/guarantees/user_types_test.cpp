@@ -32,7 +32,8 @@ struct Fixed {
   explicit Fixed(int n) : number(n) {}
   const int number;
 };
-static_assert(!std::default_initializable<Fixed> && !std::is_copy_assignable_v<Fixed> && std::copy_constructible<Fixed>);
+static_assert(!std::default_initializable<Fixed> && !std::is_copy_assignable_v<Fixed> &&
+              std::copy_constructible<Fixed>);
 
 // A key that can only be moved; looked up by its number.
 struct Ticket {
@@ -74,6 +75,7 @@ struct Operation {
   using Value = typename Database::mapped_type;
   const char* name;
   std::function<void(Database&, Handle&)> make;
+  bool hands_over = false;  // moves a value to the caller after its commit
 };
 template <class Database>
 std::vector<Operation<Database>> operations() {
@@ -81,23 +83,24 @@ std::vector<Operation<Database>> operations() {
   using Value = typename Operation<Database>::Value;
   using Transaction = typename Handle::Transaction;
   const auto in_transaction = [](auto body) {
-    return [body](Database&, Handle& handle) {
-      run(handle.transaction([&](Transaction& tx) { body(tx); }));
-    };
+    return [body](Database&, Handle& handle) { run(handle.transaction([&](Transaction& tx) { body(tx); })); };
   };
   return {
       {"get", [](Database&, Handle& h) { h.get(7); }},
       {"contains", [](Database&, Handle& h) { h.contains(7); }},
-      {"get_many", [](Database&, Handle& h) { h.get_many(std::vector{3, 4, 7}); }},
+      {"get_many",
+       [](Database&, Handle& h) {
+         h.get_many(std::vector{3, 4, 7});
+       }},
       {"range", [](Database&, Handle& h) { h.range(3, 15); }},
       {"insert new", [](Database&, Handle& h) { run(h.insert(8, Value(8))); }},
       {"insert over", [](Database&, Handle& h) { run(h.insert(7, Value(70))); }},
       {"insert_if_absent new", [](Database&, Handle& h) { run(h.insert_if_absent(8, Value(8))); }},
       {"insert_if_absent old", [](Database&, Handle& h) { run(h.insert_if_absent(7, Value(8))); }},
-      {"remove", [](Database&, Handle& h) { run(h.remove(7)); }},
+      {"remove", [](Database&, Handle& h) { run(h.remove(7)); }, true},
       {"evict", [](Database&, Handle& h) { run(h.evict(7)); }},
-      {"update new", [](Database&, Handle& h) { run(h.update(8, [](const Value*) { return Value(8); })); }},
-      {"update old", [](Database&, Handle& h) { run(h.update(7, [](const Value* old) { return *old; })); }},
+      {"update new", [](Database&, Handle& h) { run(h.update(8, [](const Value*) { return Value(8); })); }, true},
+      {"update old", [](Database&, Handle& h) { run(h.update(7, [](const Value* old) { return *old; })); }, true},
       {"transaction writes", in_transaction([](Transaction& tx) {
          for (const int key : {2, 7, 8, 12, 30}) tx.insert(key, Value(99));
          tx.remove(9);
@@ -118,20 +121,28 @@ std::vector<Operation<Database>> operations() {
          tx.rollback_to(savepoint);
          tx.insert(8, Value(1));
        })},
-      {"transaction validates", [](Database&, Handle& h) {
+      {"transaction validates",
+       [](Database&, Handle& h) {
          Transaction tx = h.begin();
          tx.get(3);
          tx.get(4);
          tx.range(10, 14);
          tx.insert(6, Value(99));
-         run(h.insert(40, Value(40)));  // so that the commit looks at what was read
-         run(h.remove(40));
+         run(h.insert(19, Value(19)));  // changes nothing but makes the commit look at what was read
          run(tx.commit());
        }},
       {"vacuum", [](Database& db, Handle&) { run(db.vacuum()); }},
   };
 }
 
+template <class Value>
+Value made_of(int n) {
+  if constexpr (std::same_as<Value, Counting>) {
+    return Counting(static_cast<std::uint64_t>(n));
+  } else {
+    return Value(n);
+  }
+}
 int number(const Counting& value) {
   CHECK(value.intact());
   return static_cast<int>(value.value());
@@ -141,9 +152,9 @@ int number(int value) { return value; }
 template <class Database>
 void fill(Database& store) {
   auto handle = store.handle();
-  for (int key = 1; key <= 20; key += 2) run(handle.insert(key, typename Database::mapped_type(key)));
+  for (int key = 1; key <= 20; key += 2) run(handle.insert(key, made_of<typename Database::mapped_type>(key)));
   for (int key = 50; key < 60; ++key) {
-    run(handle.insert(key, typename Database::mapped_type(key)));
+    run(handle.insert(key, made_of<typename Database::mapped_type>(key)));
     run(handle.remove(key));  // work for vacuum
   }
 }
@@ -158,6 +169,14 @@ std::vector<std::pair<int, int>> contents(Database& store) {
 template <class Thrown, class Database, class Arm>
 void check_every_throw(Arm arm) {
   for (const Operation<Database>& operation : operations<Database>()) {
+    std::vector<std::pair<int, int>> done;
+    {
+      Database store;
+      fill(store);
+      auto handle = store.handle();
+      operation.make(store, handle);
+      done = contents(store);
+    }
     bool thrown = true;
     for (int n = 1; thrown; ++n) {
       INFO(operation.name << ", throwing at use " << n);
@@ -176,11 +195,13 @@ void check_every_throw(Arm arm) {
       arm(0);
       REQUIRE(n < 1000);
       if (!thrown) continue;
-      CHECK(contents(store) == before);
-      CHECK(store.size() == keys);
+      if (!operation.hands_over || contents(store) != done) {
+        CHECK(contents(store) == before);
+        CHECK(store.size() == keys);
+      }
       CHECK(store.stats().active_transactions == 0);
       // and everything still works
-      for (const int key : {2, 6, 7, 8}) run(handle.insert(key, typename Database::mapped_type(key)));
+      for (const int key : {2, 6, 7, 8}) run(handle.insert(key, made_of<typename Database::mapped_type>(key)));
       CHECK(number(*handle.get(8)) == 8);
       run(store.vacuum());
       CHECK(store.size() == keys + 3);
@@ -273,7 +294,10 @@ TEST_CASE("values_that_can_only_be_moved_work") {
   CHECK_FALSE(run(handle.insert_if_absent(3, Unique(4))));
   CHECK_FALSE(handle.insert_if_absent(3, Unique(4), asio::use_future).get());
   run(handle.update(4, [](const Unique* old) { return Unique(old == nullptr ? 4 : -1); }));
-  handle.update(4, [](const Unique* old) { return Unique(*old->value * 10); }, asio::use_future).get();
+  handle
+      .update(
+          4, [](const Unique* old) { return Unique(*old->value * 10); }, asio::use_future)
+      .get();
   int seen = 0;
   CHECK(handle.visit(4, [&](const Unique& value) { seen = *value.value; }));
   CHECK(seen == 40);
@@ -289,9 +313,8 @@ TEST_CASE("values_that_can_only_be_moved_work") {
     return total + *tx.get(5)->value;
   }));
   CHECK(sum == 50);
-  const Unique returned = run(handle.transaction([](Transaction& tx) -> asio::awaitable<Unique> {
-    co_return Unique(*tx.get(5)->value + 1);
-  }));
+  const Unique returned = run(
+      handle.transaction([](Transaction& tx) -> asio::awaitable<Unique> { co_return Unique(*tx.get(5)->value + 1); }));
   CHECK(*returned.value == 6);
   CHECK(keys_of(handle.range_stream(0, 100)) == std::vector{5});
   run(store.vacuum());

@@ -6,7 +6,7 @@ namespace {
 
 // Each of two transactions reads both keys and takes from one of them what only one may take.
 void write_skew(World& world) {
-  world.open({.expected_steps = 60});
+  world.open({.expected_steps = 80});
   populate(world, {{1, 1}, {2, 1}});
   for (const Key mine : {1, 2}) {
     world.body([mine](Actor& me) {
@@ -20,7 +20,7 @@ void write_skew(World& world) {
 
 // The same ring of three, on keys that are absent at first.
 void write_skew_of_absent_keys(World& world) {
-  world.open({.expected_steps = 120});
+  world.open({.expected_steps = 90});
   for (const Key mine : {1, 2, 3}) {
     world.body([mine](Actor& me) {
       me.transact([&](Tx& tx) {
@@ -31,7 +31,7 @@ void write_skew_of_absent_keys(World& world) {
 }
 
 void lost_update(World& world) {
-  world.open({.expected_steps = 100});
+  world.open({.expected_steps = 250});
   populate(world, {{1, 0}});
   for (int i = 0; i < 3; ++i) {
     world.body([](Actor& me) {
@@ -43,7 +43,7 @@ void lost_update(World& world) {
 
 // Transactions and single-key updates count the same counter.
 void counter(World& world) {
-  world.open({.expected_steps = 100});
+  world.open({.expected_steps = 200});
   world.body([](Actor& me) {
     for (int round = 0; round < 2; ++round) me.transact([](Tx& tx) { tx.put(1, tx.amount(1) + 1); });
   });
@@ -57,7 +57,7 @@ void counter(World& world) {
 
 // Money moves between three hot keys; a reader must always see all of it.
 void transfers(World& world) {
-  world.open({.expected_steps = 250});
+  world.open({.expected_steps = 400});
   populate(world, {{1, 10}, {2, 10}, {3, 10}});
   for (int i = 0; i < 3; ++i) {
     world.body([](Actor& me) {
@@ -101,7 +101,7 @@ void blind_writes(World& world) {
 
 // PostgreSQL's bug of 2020: an upsert that inserts must not miss a reader who saw the key absent.
 void upsert_beside_absent_read(World& world) {
-  world.open({.expected_steps = 100});
+  world.open({.expected_steps = 160});
   world.body([](Actor& me) {
     me.transact([](Tx& tx) { tx.put(1, tx.amount(1) + 1); });
     me.transact([](Tx& tx) { tx.put(2, tx.amount(1)); });
@@ -120,7 +120,7 @@ void upsert_beside_absent_read(World& world) {
 
 // Fekete's read-only anomaly: two writers that are serializable until a reader looks at the moment between them.
 void read_only_anomaly(World& world) {
-  world.open({.expected_steps = 150});
+  world.open({.expected_steps = 110});
   populate(world, {{1, 0}, {2, 0}});
   world.body([](Actor& me) { me.transact([](Tx& tx) { tx.put(2, tx.amount(2) + 20); }); });
   world.body([](Actor& me) {
@@ -137,7 +137,7 @@ void read_only_anomaly(World& world) {
 
 // Reads on both sides of overwriters: the snapshot has to move, or the transaction to fail.
 void refresh(World& world) {
-  world.open({.expected_steps = 250});
+  world.open({.expected_steps = 500});
   populate(world, {{1, 1}, {2, 2}, {3, 3}, {4, 4}});
   for (int i = 0; i < 2; ++i) {
     world.body([i](Actor& me) {
@@ -167,7 +167,7 @@ void refresh(World& world) {
 
 // What was read before a savepoint was rolled back still counts (design, trap 11), whatever was written does not.
 void savepoints(World& world) {
-  world.open({.expected_steps = 100});
+  world.open({.expected_steps = 200});
   populate(world, {{1, 1}, {2, 1}});
   for (const Key mine : {1, 2}) {
     world.body([mine](Actor& me) {
@@ -191,7 +191,7 @@ void savepoints(World& world) {
 
 // Anything, on few keys.
 void random_mix(World& world) {
-  world.open({.ring_size = 16, .expected_steps = 400});
+  world.open({.ring_size = 16, .expected_steps = 650});
   populate(world, {{1, 1}, {2, 1}, {3, 1}});
   for (int i = 0; i < 3; ++i) {
     world.body([](Actor& me) {

@@ -8,7 +8,7 @@ constexpr Key k_tally = 100;
 
 // Every body counts what it has committed in one key: a commit that is taken for stalled and comes back must count once.
 void stalled_committers(World& world) {
-  world.open({.expected_steps = 200});
+  world.open({.expected_steps = 350});
   populate(world, {{k_tally, 0}});
   for (int i = 0; i < 3; ++i) {
     world.body([i](Actor& me) {
@@ -26,7 +26,7 @@ void stalled_committers(World& world) {
 
 // A committer stalls between drawing its timestamp and claiming the slot; the ring goes on, a lap later too.
 void holes(World& world) {
-  world.open({.ring_size = 16, .expected_steps = 300});
+  world.open({.ring_size = 16, .expected_steps = 400});
   populate(world, {{1, 0}});
   world.body([](Actor& me) {
     for (int round = 0; round < 2; ++round) me.transact([](Tx& tx) { tx.put(1, tx.amount(1) + 1); });
@@ -43,7 +43,7 @@ void holes(World& world) {
 
 // More commits than slots, by as many threads as the ring allows for.
 void laps(World& world) {
-  world.open({.ring_size = 16, .expected_steps = 900});
+  world.open({.ring_size = 16, .expected_steps = 950});
   for (int i = 0; i < 4; ++i) {
     world.body([i](Actor& me) {
       for (int round = 0; round < 10; ++round) {
@@ -59,7 +59,7 @@ void laps(World& world) {
 
 // Each commit is visible, when acknowledged, to any read that begins then, on any thread (design, trap 3).
 void read_your_commit(World& world) {
-  world.open({.expected_steps = 150});
+  world.open({.expected_steps = 170});
   const auto acknowledged = std::make_shared<std::array<std::atomic<Amount>, 2>>();
   for (int i = 0; i < 2; ++i) {
     world.body([i, acknowledged](Actor& me) {
@@ -91,7 +91,7 @@ void read_your_commit(World& world) {
 
 // Time does not run backwards between single reads, and from a single read to a snapshot (design, trap 4).
 void monotonic_reads(World& world) {
-  world.open({.expected_steps = 150});
+  world.open({.expected_steps = 270});
   populate(world, {{1, 0}, {2, 0}, {3, 0}});
   world.body([](Actor& me) {
     for (Amount round = 1; round <= 3; ++round) me.put(1, round);
@@ -118,7 +118,7 @@ void monotonic_reads(World& world) {
 
 // A long reader of many keys that writes one, among short writers: with an announcement it gets through.
 void reservation(World& world) {
-  world.open({.expected_steps = 500});
+  world.open({.expected_steps = 400});
   populate(world, {{1, 0}, {2, 0}, {3, 0}});
   world.body([](Actor& me) {
     const auto work = [](Tx& tx) {

@@ -14,7 +14,7 @@ Amount sum_of(const Items& items) {
 
 // Each counts the keys of the range and inserts one more while there is room for a single one.
 void phantom_insert(World& world) {
-  world.open({.expected_steps = 150});
+  world.open({.expected_steps = 100});
   if (world.random.below(2) == 0) populate(world, {{5, 0}});
   for (const Key mine : {2, 7}) {
     world.body([mine](Actor& me) {
@@ -29,7 +29,7 @@ void phantom_insert(World& world) {
 
 // The range must not become empty: each removes a key only if it sees another one.
 void phantom_remove(World& world) {
-  world.open({.expected_steps = 150});
+  world.open({.expected_steps = 260});
   populate(world, {{3, 0}, {6, 0}, {20, 0}});
   for (const Key mine : {3, 6}) {
     world.body([mine](Actor& me) {
@@ -49,7 +49,7 @@ void phantom_remove(World& world) {
 
 // One removes a key of the range and puts another one elsewhere, so the count stays; who sums up must see neither half.
 void moved_keys(World& world) {
-  world.open({.expected_steps = 300});
+  world.open({.expected_steps = 400});
   populate(world, {{1, 4}, {5, 4}, {9, 4}});
   for (int i = 0; i < 2; ++i) {
     world.body([i](Actor& me) {
@@ -79,7 +79,7 @@ void moved_keys(World& world) {
 
 // Takes the first free numbers: a scan that ends early depends on nothing behind its end, but on every gap before it.
 void early_end(World& world) {
-  world.open({.expected_steps = 250});
+  world.open({.expected_steps = 280});
   populate(world, {{4, 0}, {6, 0}});
   for (int i = 0; i < 2; ++i) {
     world.body([i](Actor& me) {
@@ -105,7 +105,7 @@ void early_end(World& world) {
 
 // Own writes hide what the database holds under their keys, and only that.
 void own_writes(World& world) {
-  world.open({.expected_steps = 250});
+  world.open({.expected_steps = 550});
   populate(world, {{2, 1}, {4, 1}, {6, 1}});
   for (int i = 0; i < 2; ++i) {
     world.body([i](Actor& me) {
@@ -135,7 +135,7 @@ void own_writes(World& world) {
 
 // The validator meets, in order, keys that another transaction has inserted, removed or both.
 void queue(World& world) {
-  world.open({.ring_size = 16, .expected_steps = 350});
+  world.open({.ring_size = 16, .expected_steps = 550});
   populate(world, {{10, 1}, {11, 1}});
   for (int i = 0; i < 2; ++i) {
     world.body([](Actor& me) {

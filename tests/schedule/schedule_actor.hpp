@@ -5,6 +5,12 @@
 
 namespace fluxmap_test {
 
+// Waits for an announced transaction, for a bounded time. False: in vain.
+inline bool step_aside(World& world) {
+  for (int turn = 0; turn < 200 && world.store().reservations.any(); ++turn) engine::schedule_wait(Point::latch_wait);
+  return !world.store().reservations.any();
+}
+
 // One transaction. Its reads are recorded by the tags of their values; World's checks turn these into versions.
 class Tx {
  public:
@@ -79,8 +85,8 @@ class Tx {
   // Tries until it is neither taken for stalled nor asked to step aside. False: a conflict.
   bool commit(const engine::Reservation<Key, std::int64_t>* mine = nullptr) {
     const engine::Cts snapshot = state_.snapshot();
-    for (;;) {
-      switch (state_.try_commit(mine, mine == nullptr)) {
+    for (bool defer = mine == nullptr;;) {
+      switch (state_.try_commit(mine, defer)) {
         case engine::CommitOutcome::committed:
           finish(own_.empty() ? snapshot : state_.commit_timestamp());
           return true;
@@ -88,7 +94,7 @@ class Tx {
           lane_.abort(std::move(record_));
           return false;
         case engine::CommitOutcome::step_aside:
-          while (world_.store().reservations.any()) engine::schedule_wait(Point::latch_wait);
+          defer = step_aside(world_);
           break;
         case engine::CommitOutcome::stalled:
           ++stalled_;
@@ -146,6 +152,7 @@ class Actor {
     slot_->owner.store(&engine::thread_epoch_state);
     thread_probe = {};
     thread_probe.store = &world_.store();
+    thread_probe.running = &world_.running;
     std::erase_if(naps, [&](const Nap& nap) { return nap.body != index_; });
     thread_probe.naps = std::move(naps);
   }
@@ -153,6 +160,7 @@ class Actor {
   void leave() {
     thread_probe = {};
     slot_->owner.store(nullptr);
+    world_.running.fetch_sub(1);
   }
 
   // Runs f(Tx&) until it commits; returns the number of attempts. f returns nothing, or false to give up.
@@ -214,7 +222,7 @@ class Actor {
     const std::int64_t value = world_.make_value(amount, record.id);
     write.set_value(value);
     watch(key);
-    while (!write.put(true)) step_aside();
+    for (bool defer = true; !write.put(defer);) defer = step_aside(world_);
     record.writes.push_back({key, false, tag_of(value)});
     lane_.commit(std::move(record), unwatch());
   }
@@ -239,7 +247,7 @@ class Actor {
     };
     engine::SingleWrite<Key, std::int64_t, std::less<>> write(world_.store(), Key{key});
     watch(key);
-    while (!write.update(decide, true)) step_aside();
+    for (bool defer = true; !write.update(decide, defer);) defer = step_aside(world_);
     record.reads.push_back(read);
     if (written.tombstone && !read.live) {
       record.kind = TxnKind::autocommit_read;  // nothing was written
@@ -275,9 +283,6 @@ class Actor {
 
   // Committers keep a view of the registered snapshots for some commits; here each is to have a fresh one.
   void look_afresh() { slot_->scratch_commits = ~std::uint64_t{0} >> 1; }
-  void step_aside() {
-    while (world_.store().reservations.any()) engine::schedule_wait(Point::latch_wait);
-  }
   void watch(const Key& key) {
     watched_ = key;
     thread_probe.single_cts = 0;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "schedule/schedule_actor.hpp"
-#include "support/serialization_graph.hpp"
 
 namespace fluxmap_test {
 
@@ -57,13 +56,6 @@ inline std::vector<TxnRecord> resolve(World& world) {
   return history;
 }
 
-inline void check_history(const std::vector<TxnRecord>& history) {
-  const CheckResult order = check_commit_order(history);
-  expect(order.ok(), "not in commit order: " + order.explanation);
-  const CheckResult graph = check_serializable(history);
-  expect(graph.ok(), "not serializable: " + graph.explanation);
-}
-
 // The index must hold what the history says, and the counters must agree with the index.
 struct Census {
   std::map<Key, std::uint64_t> live;  // key -> tag
@@ -109,7 +101,8 @@ inline void check_end(World& world) {
   check_step(world);
   Store& store = world.store();
   const std::vector<TxnRecord> history = resolve(world);
-  check_history(history);
+  const std::string fault = fault_of(history);
+  expect(fault.empty(), fault);
   std::map<Key, std::pair<Stamp, KeyWrite>> newest;
   Stamp last = 0;
   for (const TxnRecord& txn : history) {

@@ -9,6 +9,7 @@
 #include "schedule/schedule_checks.hpp"
 #include "schedule/schedule_memory.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -36,18 +37,8 @@ inline void note_crash(int) {
   std::_Exit(2);
 }
 
-inline void print_trace(const PctScheduler& scheduler) {
-  for (const PctStep& step : scheduler.trace()) {
-    if (step.point == PctScheduler::k_end) {
-      std::fprintf(stderr, " %u:end", step.thread);
-    } else {
-      std::fprintf(stderr, " %u:%u%s", step.thread, step.point, step.spinning ? "s" : "");
-    }
-  }
-  std::fputs("\n", stderr);
-}
-
-// In half of the schedules two rests: mostly short, in a third of them long enough to pass for a stalled thread.
+// In half of the schedules two rests: mostly short, some long enough to pass for a stalled thread. Only the first may be
+// without end, or two sleepers would wait for one another.
 inline std::vector<Nap> draw_naps(const Scenario& scenario, SplitMix& random, std::size_t bodies) {
   std::vector<Nap> naps;
   if (random.below(2) == 0) return naps;
@@ -57,9 +48,9 @@ inline std::vector<Nap> draw_naps(const Scenario& scenario, SplitMix& random, st
     const unsigned point = points.empty() || random.below(4) == 0
                                ? static_cast<unsigned>(random.below(k_points))
                                : static_cast<unsigned>(points[random.below(points.size())]);
-    const bool is_long = random.below(3) == 0;
-    naps.push_back({random.below(bodies), point, static_cast<unsigned>(random.below(3)),
-                    static_cast<unsigned>(is_long ? 40 + random.below(80) : 1 + random.below(3))});
+    const auto kind = random.below(6);
+    const auto length = kind > 1 ? 1 + random.below(3) : kind == 1 || i > 0 ? 40 + random.below(80) : k_without_end;
+    naps.push_back({random.below(bodies), point, static_cast<unsigned>(random.below(3)), static_cast<unsigned>(length)});
   }
   return naps;
 }
@@ -74,13 +65,7 @@ inline void run_bodies(const Scenario& scenario, World& world, Tally& tally) {
   std::vector<std::unique_ptr<Actor>> actors;
   for (std::size_t i = 0; i < bodies.size(); ++i) actors.push_back(std::make_unique<Actor>(world, i));
   const std::vector<Nap> naps = draw_naps(scenario, world.random, bodies.size());
-  PctScheduler scheduler({.seed = world.seed(),
-                          .change_points = 3,
-                          .expected_steps = world.options().expected_steps,
-                          .max_steps = world.options().max_steps,
-                          .stall = std::chrono::milliseconds(10'000),
-                          .give_up = std::chrono::milliseconds(5'000)});
-  scheduler.set_invariant([&] { check_step(world); });
+  world.running = bodies.size();
   std::vector<std::function<void()>> threads;
   for (std::size_t i = 0; i < bodies.size(); ++i) {
     threads.emplace_back([&, i] {
@@ -89,23 +74,19 @@ inline void run_bodies(const Scenario& scenario, World& world, Tally& tally) {
       actors[i]->leave();
     });
   }
-  try {
-    scheduler.run(std::move(threads));
-    expect(!scheduler.diverged(), "the bodies do not come to an end");
+  const ScheduleOptions options{world.seed(), world.options().expected_steps, world.options().max_steps,
+                                std::getenv("FLUXMAP_TRACE") != nullptr};
+  tally.steps += run_schedule(options, std::move(threads), [&] { check_step(world); }, [&] {
     Actor after(world, bodies.size());
     after.settle_in({});
     for (const auto& check : world.take_after()) check(after);
     after.leave();
     check_end(world);
-    tally.steps += scheduler.steps();
-    for (const auto& actor : actors) tally.conflicts += actor->conflicts, tally.stalled += actor->stalled;
-  } catch (...) {
-    if (std::getenv("FLUXMAP_TRACE") != nullptr) print_trace(scheduler);
-    throw;
-  }
+  });
+  for (const auto& actor : actors) tally.conflicts += actor->conflicts, tally.stalled += actor->stalled;
 }
 
-inline void run_schedule(const Scenario& scenario, std::uint64_t seed, Tally& tally) {
+inline void run_one(const Scenario& scenario, std::uint64_t seed, Tally& tally) {
   Heap& heap = Heap::instance();
   heap.set_mode(seed / 2 % 2 == 0 ? HeapMode::keep : HeapMode::reuse);  // beside PCT and random walk, by bit 0
   const std::int64_t used = heap.used();
@@ -138,7 +119,7 @@ inline int run_scenarios(const char* program, const std::vector<Scenario>& scena
       std::snprintf(crash_note, sizeof crash_note, "crashed; replay: FLUXMAP_SEED=%llu %s %s\n",
                     static_cast<unsigned long long>(first + i), program, scenario.name);
       try {
-        run_schedule(scenario, first + i, tally);
+        run_one(scenario, first + i, tally);
       } catch (const std::exception& failure) {
         std::fprintf(stderr, "%s, schedule %u: %s\nreplay: FLUXMAP_SEED=%llu %s %s\n", scenario.name, i, failure.what(),
                      static_cast<unsigned long long>(first + i), program, scenario.name);

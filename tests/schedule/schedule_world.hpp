@@ -4,9 +4,7 @@
 // needs no accessor for the version behind a value.
 #pragma once
 
-#include "support/history.hpp"
-#include "support/pct_scheduler.hpp"
-#include "support/seed.hpp"
+#include "schedule/schedule_support.hpp"
 
 #include <fluxmap/detail/txn/autocommit.hpp>
 #include <fluxmap/detail/txn/txn_state.hpp>
@@ -47,7 +45,9 @@ inline Amount amount_of(std::int64_t value) { return value & (k_tag_unit - 1); }
 inline std::uint64_t tag_of(std::int64_t value) { return static_cast<std::uint64_t>(value / k_tag_unit); }
 
 // A rest that a body takes at one of its schedule points: it counts as waiting for `length` turns, so everybody else
-// comes first. Short ones open a window in the protocol, long ones make waiters take it for stalled.
+// comes first. Short ones open a window in the protocol, long ones make waiters take it for stalled, and one without end
+// (until all others have ended) shows that nobody depends on it.
+inline constexpr unsigned k_without_end = ~0U;
 struct Nap {
   std::size_t body = 0;
   unsigned point = 0;
@@ -59,6 +59,7 @@ struct Nap {
 struct ThreadProbe {
   std::vector<Nap> naps;
   const Store* store = nullptr;
+  const std::atomic<std::size_t>* running = nullptr;
   const Key* single_key = nullptr;  // of a SingleWrite under way: its timestamp is caught at its decision
   engine::Cts single_cts = 0;
   bool inside = false;
@@ -81,21 +82,22 @@ inline void hook(unsigned point, bool waiting) {
   ThreadProbe& probe = thread_probe;
   if (probe.inside) return;
   if (point == static_cast<unsigned>(Point::decided) && probe.single_key != nullptr) catch_single_cts(probe);
-  schedule_hook(point, waiting);
+  reached_point(point, waiting);
   if (waiting) return;
   for (Nap& nap : probe.naps) {
     if (nap.point != point || nap.length == 0 || nap.occurrence-- != 0) continue;
-    while (nap.length > 0) {
-      --nap.length;
-      schedule_hook(point, true);
+    while (nap.length > 0 && probe.running->load() > 1) {
+      if (nap.length != k_without_end) --nap.length;
+      reached_point(point, true);
     }
+    nap.length = 0;
   }
 }
 
 struct WorldOptions {
   std::size_t ring_size = 64;
   double tower_p = 0.4;                // towers high enough to matter with a handful of keys
-  std::uint64_t expected_steps = 150;  // see PctOptions
+  std::uint64_t expected_steps = 150;  // about what a run takes; see PctOptions
   std::uint64_t max_steps = 30'000;
 };
 
@@ -137,6 +139,7 @@ class World {
   SplitMix random;  // of the scenario's own choices
   HistoryRecorder history;
   engine::Cts newest_published = 0;  // as the invariant has seen it
+  std::atomic<std::size_t> running{0};  // bodies that have not ended
 
  private:
   std::uint64_t seed_;

@@ -6,7 +6,7 @@ namespace {
 
 // Old readers read the same values throughout, while overwriters prune between them.
 void old_readers(World& world) {
-  world.open({.expected_steps = 400});
+  world.open({.expected_steps = 500});
   populate(world, {{1, 0}, {2, 0}});
   for (int i = 0; i < 2; ++i) {
     world.body([](Actor& me) {
@@ -44,7 +44,7 @@ void old_readers(World& world) {
 
 // A snapshot is chosen, then stored, then compared with the floor; overwriters raise the floor and prune at each step.
 void registration(World& world) {
-  world.open({.expected_steps = 200});
+  world.open({.expected_steps = 300});
   populate(world, {{1, 0}});
   world.body([](Actor& me) {
     for (int round = 0; round < 2; ++round) {
@@ -65,7 +65,7 @@ void registration(World& world) {
 
 // The same for a transaction that moves its snapshot; what it reads after that must still be there.
 void moving(World& world) {
-  world.open({.expected_steps = 300});
+  world.open({.expected_steps = 600});
   populate(world, {{1, 1}, {2, 2}, {3, 3}});
   for (int i = 0; i < 2; ++i) {
     world.body([](Actor& me) {
@@ -94,7 +94,7 @@ void moving(World& world) {
 
 // Commits above an undecided one: what they overwrite is evidence that its validation needs (design, trap 14).
 void evidence(World& world) {
-  world.open({.expected_steps = 250});
+  world.open({.expected_steps = 450});
   populate(world, {{1, 0}, {2, 0}});
   world.body([](Actor& me) {
     me.transact([](Tx& tx) { tx.put(2, tx.amount(1) + 1); });
@@ -116,7 +116,7 @@ void evidence(World& world) {
 
 // Long chains: a reader steps from version to version while others unlink and free them.
 void long_chains(World& world) {
-  world.open({.expected_steps = 400});
+  world.open({.expected_steps = 500});
   populate(world, {{1, 0}});
   world.body([](Actor& me) {
     me.read_only([&](Tx& tx) {

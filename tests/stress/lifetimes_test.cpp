@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -28,10 +29,16 @@ struct Operation {
   using Database = fluxmap::Database<int, Value, ThrowingLess>;
   using Handle = fluxmap::Handle<int, Value, ThrowingLess>;
 
+  using Work = std::function<asio::awaitable<void>(Database&, Handle&)>;
+  using Effect = std::function<void(Model&)>;
+
   std::string name;
-  std::function<asio::awaitable<void>(Database&, Handle&)> work;
-  std::function<void(Model&)> effect = [](Model&) {};
-  bool hands_over = false;  // hands a value over after the commit: a throwing move may come too late to undo that
+  Work work;
+  Effect effect;    // none: the contents stay
+  bool hands_over;  // hands a value over after the commit: a throwing move may come too late to undo that
+
+  Operation(std::string n, Work w, Effect e = nullptr, bool h = false)
+      : name(std::move(n)), work(std::move(w)), effect(std::move(e)), hands_over(h) {}
 };
 
 const Model& contents_before() {
@@ -80,7 +87,7 @@ void check_no_garbage(typename Operation<Value>::Database& database) {
 template <class Value, class Expected, class Arm>
 int fail_everywhere(const Operation<Value>& operation, bool moves_throw, Arm arm) {
   Model after = contents_before();
-  operation.effect(after);
+  if (operation.effect) operation.effect(after);
   for (int n = 1;; ++n) {
     CAPTURE(operation.name, n);
     REQUIRE(n < 10'000);

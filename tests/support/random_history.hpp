@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -326,6 +327,25 @@ class RandomHistoryRun {
   std::atomic<unsigned> busy_{0};
 };
 
+// Everything that the transactions of a fault have done.
+inline std::string in_full(const std::vector<TxnRecord>& history, const CheckResult& fault) {
+  std::string text = fault.explanation + '\n';
+  for (const TxnRecord& txn : history) {
+    if (std::count(fault.transactions.begin(), fault.transactions.end(), txn.id) == 0) continue;
+    text += describe(txn) + '\n';
+    for (const KeyRead& read : txn.reads) text += "    read " + describe(read) + '\n';
+    for (const RangeRead& range : txn.ranges) {
+      text += "    scanned [" + std::to_string(range.first) + ", " + std::to_string(range.last) + ")\n";
+      for (const KeyRead& read : range.seen) text += "      " + describe(read) + '\n';
+      for (const std::int64_t key : range.excluded) text += "      own write of key " + std::to_string(key) + '\n';
+    }
+    for (const KeyWrite& write : txn.writes) {
+      text += (write.tombstone ? "    removed key " : "    wrote key ") + std::to_string(write.key) + '\n';
+    }
+  }
+  return text;
+}
+
 template <class Keys, class Value>
 void check_random_history(const RandomHistory& shape, std::uint64_t seed) {
   CAPTURE(shape.keys, seed);
@@ -335,10 +355,10 @@ void check_random_history(const RandomHistory& shape, std::uint64_t seed) {
   for (const TxnRecord& txn : history) committed += txn.committed ? 1U : 0U;
   CHECK(committed > shape.coroutines * shape.operations / 4);  // conflicts are there, but not all there is
   const CheckResult order = check_commit_order(history);
-  INFO(order.explanation);
+  INFO(in_full(history, order));
   CHECK(order.ok());
   const CheckResult graph = check_serializable(history);
-  INFO(graph.explanation);
+  INFO(in_full(history, graph));
   CHECK(graph.ok());
   CHECK(run.database().stats().active_transactions == 0);
 }

@@ -277,8 +277,8 @@ TEST_CASE("validation_finds_the_read_that_is_not_current") {
   for (const int key : {10, 20, 30, 40}) put(store, key, 1);
   Reader reader(store);
   reader.get(10);
-  reader.get(15);        // absent
-  reader.scan(18, 35);   // to its end
+  reader.get(15);           // absent
+  reader.scan(18, 35);      // to its end
   reader.scan(36, 100, 1);  // stopped at 40
   CHECK_FALSE(reader.conflict().has_value());
   SECTION("nothing read was touched") {

@@ -101,10 +101,10 @@ TEST_CASE("pruning_keeps_what_a_snapshot_can_see_and_the_newest", "[trap-14]") {
       {{.floor = 9, .listed = {9}}, {9}},
       {{.floor = 9, .listed = {8}}, {9, 7}},
       {{.floor = 9, .listed = {7}}, {9, 7}},
-      {{.floor = 9, .listed = {4}}, {9, 3}},      // a hole in the middle: interval, not prefix
+      {{.floor = 9, .listed = {4}}, {9, 3}},  // a hole in the middle: interval, not prefix
       {{.floor = 9, .listed = {1, 6}}, {9, 5, 1}},
       {{.floor = 9, .listed = {0}}, {9}},
-      {{.floor = 8, .listed = {}}, {9, 7}},       // 9 is not published: 7 is what validators compare with
+      {{.floor = 8, .listed = {}}, {9, 7}},  // 9 is not published: 7 is what validators compare with
       {{.floor = 5, .listed = {}}, {9, 7, 5}},
       {{.floor = 0, .listed = {}}, {9, 7, 5, 3, 1}},
   };
@@ -173,7 +173,8 @@ TEST_CASE("an_entry_has_one_token_which_its_creator_holds_first") {
   CHECK(Work::take(guard.slot()) == nullptr);
   for (IntEntry* const entry : entries) Work::push(guard, *entry);
   std::vector<int> taken;
-  for (IntEntry* entry = Work::take(guard.slot()); entry != nullptr; entry = entry->work_next) taken.push_back(entry->key);
+  for (IntEntry* entry = Work::take(guard.slot()); entry != nullptr; entry = entry->work_next)
+    taken.push_back(entry->key);
   CHECK(taken == std::vector{2, 1, 0});
   CHECK(Work::take(guard.slot()) == nullptr);
   for (IntEntry* const entry : entries) IntEntry::destroy(entry);
@@ -240,8 +241,10 @@ TEST_CASE("a_writer_that_meets_a_closed_chain_helps_and_starts_a_new_one", "[tra
   {
     EpochGuard guard(store.epochs);
     // As vacuum leaves it when it is interrupted between closing and unlinking.
-    closed = store.index.find_or_link(
-        guard, 5, [](unsigned height) { return IntEntry::make(height, 5); }, [](IntEntry*) {}).first;
+    closed = store.index
+                 .find_or_link(
+                     guard, 5, [](unsigned height) { return IntEntry::make(height, 5); }, [](IntEntry*) {})
+                 .first;
     closed->head = IntEntry::closed();
     CHECK(value_of(store, 5) == -1);
     put(store, 5, 3);

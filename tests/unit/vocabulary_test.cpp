@@ -35,10 +35,17 @@ using fluxmap::detail::lookup_key;
 using fluxmap::detail::owned_key;
 using fluxmap::detail::RetryFsm;
 
-constexpr std::array k_all_errors{errc::serialization_conflict, errc::transaction_inactive, errc::read_only,
-                                  errc::memory_limit,           errc::log_failed,           errc::log_corrupt,
-                                  errc::already_open,           errc::decode_failed,        errc::invalid_option,
-                                  errc::closed,                 errc::user_exception};
+constexpr std::array k_all_errors{errc::serialization_conflict,
+                                  errc::transaction_inactive,
+                                  errc::read_only,
+                                  errc::memory_limit,
+                                  errc::log_failed,
+                                  errc::log_corrupt,
+                                  errc::already_open,
+                                  errc::decode_failed,
+                                  errc::invalid_option,
+                                  errc::closed,
+                                  errc::user_exception};
 
 struct Streamed {
   int number;

@@ -67,7 +67,10 @@ class SkipList {
     EntryType* at = start.equal;
     if (at == nullptr) {
       at = follow(start.before != nullptr ? static_cast<const ListNode&>(*start.before) : head_);
-      while (at != nullptr && compare_(at->key, key)) at = follow(*at);
+      while (at != nullptr && compare_(at->key, key)) {
+        schedule_point(Point::find_step);
+        at = follow(*at);
+      }
     }
     schedule_point(Point::find_step);
     return skip_leaving(at);
@@ -128,6 +131,7 @@ class SkipList {
     // seq_cst: before the lane is searched, against ExpressLane::insert. After the closing of the chain; what was linked
     // behind it stays reachable through it (I2).
     entry.next.fetch_or(1, std::memory_order_seq_cst);
+    schedule_point(Point::unlink_marked);
     static_cast<void>(locate(guard, entry.key));
     lane_.erase(guard, entry);
   }
@@ -188,6 +192,7 @@ class SkipList {
     for (;; ++place.steps) {
       place.after = EntryType::from(at);
       if (place.after == nullptr) return true;
+      schedule_point(Point::find_step);
       const Link next = place.after->next.load(std::memory_order_acquire);  // [L1]
       if (ListNode::is_marked(next)) {
         Link expected = place.after->as_link();  // unmarked: fails if `before` is leaving too
@@ -196,6 +201,7 @@ class SkipList {
                                                         std::memory_order_relaxed)) {
           return false;  // relaxed: read again by the caller
         }
+        schedule_point(Point::unlinked);
         EntryType::drop_link(guard, *place.after);
         at = next & ~Link{1};
         continue;

@@ -35,7 +35,9 @@ enum class Point : unsigned {
   snapshot_stored,       //   stored in its slot, floor not checked yet
   refresh,               // a transaction is about to move its snapshot forward
   read_head,             // a reader has loaded a chain's head
-  find_step,             // a search has found its place
+  find_step,             // a search is about to look at the next entry, or has found its place
+  unlink_marked,         // an entry was marked as leaving, and is linked still
+  unlinked,              //   and was taken out of the list
   link,                  // about to link a new entry
   lane_replace,          // about to publish a new block of the express lane
   lane_frozen,           //   a cell is frozen for its split

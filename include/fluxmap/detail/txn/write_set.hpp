@@ -79,12 +79,11 @@ class WriteSet {
   // Writes `version` (a value or a tombstone) for `key`; `entry` is a hint where to. All or nothing.
   void put(Key&& key, PrivateVersion<Value> version, Entry<Key, Value>* entry) {
     if (savepoints_ > 0 && undo_.size() == undo_.capacity()) undo_.reserve(2 * undo_.size() + 8);
-    typename Nodes::insert_commit_data place;
-    const auto [at, is_new] = nodes_.insert_check(key, nodes_.key_comp(), place);
+    const auto at = nodes_.lower_bound(key, nodes_.key_comp());
     WriteType* node = nullptr;
-    if (is_new) {
+    if (at == nodes_.end() || nodes_.key_comp()(key, *at)) {
       node = new WriteType(std::move(key));
-      nodes_.insert_commit(*node, place);
+      nodes_.insert_before(at, *node);  // compares nothing, so it cannot throw
     } else {
       node = &*at;
     }

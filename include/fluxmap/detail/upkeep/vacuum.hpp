@@ -105,11 +105,13 @@ class Vacuum {
            head->older.load(std::memory_order_acquire) == nullptr;  // [P7]
   }
 
-  // True if there is something that a later vacuum may free: a tombstone, an empty chain, or more than one version.
+  // True if there is something that a later vacuum may free: a tombstone, an empty chain, more than one version, or a
+  // pending version, which may be aborted yet and leave an empty chain.
   static bool is_dead_weight(const EntryType& entry) noexcept {
     const Version<Value>* const head = entry.load_head();
     if (head == EntryType::closed()) return false;
-    return head == nullptr || head->is_tombstone() || head->older.load(std::memory_order_acquire) != nullptr;  // [P7]
+    if (head == nullptr || head->stamp().is_tagged() || head->is_tombstone()) return true;
+    return head->older.load(std::memory_order_acquire) != nullptr;  // [P7]
   }
 
   void close(EpochGuard& guard, EntryType& entry, Version<Value>* tombstone, VacuumReport& report) {

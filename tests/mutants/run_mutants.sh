@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# Breaks the engine one step at a time and expects the schedule tests to notice.
+#
+#   run_mutants.sh [-c compiler] [-j jobs] [-k name-part] source-dir build-dir
+#
+# The mutants are data, in *.txt beside this script: blocks of
+#
+#   mutant: <name>
+#   breaks: <what, and why it should be noticed>
+#   test: <program of tests/schedule, without _test> <scenario> [seed]
+#   file: <header below include/fluxmap/detail>
+#   <<<<
+#   old text
+#   ====
+#   new text
+#   >>>>
+#
+# A mutant may have several edits, each with the file named before it. Old text must occur exactly once in its file, so
+# a mutant that the code has left behind is an error. Each is compiled against the one test that must notice it, which
+# then has to fail by itself: a mutant that does not compile counts as an error, one that hangs as noticed.
+set -uo pipefail
+
+compiler=c++
+jobs=$(nproc)
+only=""
+while getopts c:j:k: option; do
+  case $option in
+    c) compiler=$OPTARG ;;
+    j) jobs=$OPTARG ;;
+    k) only=$OPTARG ;;
+    *) exit 2 ;;
+  esac
+done
+shift $((OPTIND - 1))
+readonly source=$1 build=$2 compiler jobs only
+readonly here=$source/tests/mutants
+readonly time_limit=60
+
+# As the schedule tests are compiled, without warnings: a mutant may leave something unused.
+readonly flags=(-std=c++20 -O1 -w -DFLUXMAP_SCHEDULE=1 -DFLUXMAP_TEST_SPLIT=1 -pthread
+  "-I$source/tests" "-I$source/tests/support")
+
+rm -rf "$build"
+mkdir -p "$build/results"
+
+# What does not depend on the engine, compiled once.
+cp "$here/prelude.hpp" "$build/prelude.hpp"
+"$compiler" "${flags[@]}" -x c++-header "$build/prelude.hpp" -o "$build/prelude.hpp.gch" || exit 2
+"$compiler" "${flags[@]}" -c "$source/tests/schedule/schedule_support.cpp" -o "$build/support.o" || exit 2
+
+# compile INCLUDE-DIR PROGRAM OUTPUT
+compile() {
+  "$compiler" "${flags[@]}" "-I$1" -include "$build/prelude.hpp" "$source/tests/schedule/$2_test.cpp" \
+    "$build/support.o" -o "$3"
+}
+
+# edit FILE OLD NEW: false unless OLD occurs exactly once.
+edit() {
+  local content
+  content=$(cat "$1" && printf x) || return 1  # the x keeps newlines at the end
+  content=${content%x}
+  local before=${content%%"$2"*} after=${content#*"$2"}
+  [[ $content == *"$2"* && $after != *"$2"* ]] || return 1
+  printf '%s' "$before$3$after" >"$1"
+}
+
+say() { printf '%-10s %-44s %s\n' "$1" "$2" "$3"; }
+
+# run_mutant NAME PROGRAM SCENARIO SEED [FILE OLD NEW]...
+run_mutant() {
+  local name=$1 program=$2 scenario=$3 seed=$4 started=$SECONDS
+  shift 4
+  local dir=$build/$name
+  cp -r "$source/include" "$dir"
+  while (($# > 0)); do
+    if ! edit "$dir/fluxmap/detail/$1" "$2" "$3"; then
+      say STALE "$name" "old text is not in $1 exactly once"
+      return
+    fi
+    shift 3
+  done
+  if ! compile "$dir" "$program" "$dir/program" >"$dir/log" 2>&1; then
+    say BROKEN "$name" "does not compile: $(grep -m 1 error: "$dir/log")"
+    return
+  fi
+  local status=0
+  FLUXMAP_SEED=$seed timeout "$time_limit" "$dir/program" "$scenario" >"$dir/log" 2>&1 || status=$?
+  local how="$program $scenario: $(grep -v -e '^\[seed\]' -e '^replay:' "$dir/log" | tail -n 1) ($((SECONDS - started)) s)"
+  case $status in
+    0) say SURVIVED "$name" "$how" ;;
+    124) say caught "$name" "$program $scenario: hangs" ;;
+    *) say caught "$name" "$how" ;;
+  esac
+  rm -f "$dir/program"
+}
+
+started_jobs=0
+# start FUNCTION ARGUMENTS...: in the background, as soon as there is room; its output goes to a file of its own.
+start() {
+  while (($(jobs -rp | wc -l) >= jobs)); do wait -n || true; done
+  started_jobs=$((started_jobs + 1))
+  "$@" >"$build/results/$(printf '%03d' "$started_jobs")" &
+}
+
+# The tests must pass as long as nothing is broken, with the seeds that the mutants are tried with.
+run_unbroken() {
+  if compile "$source/include" "$1" "$build/unbroken_$1" >"$build/unbroken_$1.log" 2>&1 &&
+    FLUXMAP_SEED=1 timeout 300 "$build/unbroken_$1" >"$build/unbroken_$1.log" 2>&1; then
+    say passed "(unbroken) $1" ""
+  else
+    say FAILED "(unbroken) $1" "see $build/unbroken_$1.log"
+  fi
+}
+
+programs=""
+name="" program="" scenario="" seed="" file="" old="" new="" state=outside
+edits=()
+flush() {
+  if [[ -n $name ]]; then
+    if [[ -z $program || -z $scenario || ${#edits[@]} == 0 || $state != outside ]]; then
+      say BROKEN "$name" "incomplete block" >"$build/results/000_$name"
+    elif [[ $name == *"$only"* ]]; then
+      start run_mutant "$name" "$program" "$scenario" "$seed" "${edits[@]}"
+      [[ " $programs " == *" $program "* ]] || programs+=" $program"
+    fi
+  fi
+  name="" program="" scenario="" file="" edits=()
+}
+for list in "$here"/*.txt; do
+  while IFS= read -r line || [[ -n $line ]]; do
+    case $state:$line in
+      outside:mutant:\ *) flush && name=${line#mutant: } ;;
+      outside:test:\ *) read -r program scenario seed <<<"${line#test: } 1" && seed=${seed%% *} ;;
+      outside:file:\ *) file=${line#file: } ;;
+      outside:'<<<<') state=old old="" ;;
+      old:'====') state=new new="" ;;
+      new:'>>>>') state=outside edits+=("$file" "${old%$'\n'}" "${new%$'\n'}") ;;
+      old:*) old+=$line$'\n' ;;
+      new:*) new+=$line$'\n' ;;
+    esac
+  done <"$list"
+  flush
+done
+for program in $programs; do start run_unbroken "$program"; done
+wait
+
+cat "$build"/results/*
+caught=$(cat "$build"/results/* | grep -c '^caught')
+bad=$(cat "$build"/results/* | grep -c -v -e '^caught' -e '^passed')
+echo "$caught mutants caught, $bad problems"
+((bad == 0 && caught > 0))
