@@ -164,9 +164,10 @@ class Database {
     store->check_open();
     co_return;
   }
-  static asio::awaitable<void> close_op(std::shared_ptr<StoreType> store, std::shared_ptr<detail::AutoVacuum>) {
+  static asio::awaitable<void> close_op(std::shared_ptr<StoreType> store, std::shared_ptr<detail::AutoVacuum> upkeep) {
     store->check_open();
     store->close();
+    if (upkeep != nullptr) upkeep->request_stop();
     co_return;
   }
 

@@ -42,9 +42,7 @@ class Handle {
 
   // A copy of the value; nothing if there is none. Expected O(log n); writes nothing shared.
   template <class K>
-  std::optional<Value> get(const K& key) const
-    requires std::copy_constructible<Value>
-  {
+  std::optional<Value> get(const K& key) const requires std::copy_constructible<Value> {
     std::optional<Value> value;
     visit(key, [&](const Value& found) { value.emplace(found); });
     return value;
@@ -62,9 +60,7 @@ class Handle {
 
   // Copies of the values of a range of keys, in the order asked, from one snapshot.
   template <class Keys>
-  std::vector<std::optional<Value>> get_many(const Keys& keys) const
-    requires std::copy_constructible<Value>
-  {
+  std::vector<std::optional<Value>> get_many(const Keys& keys) const requires std::copy_constructible<Value> {
     std::vector<std::optional<Value>> values;
     if constexpr (requires { keys.size(); }) values.reserve(keys.size());
     Lease lease(session_, true);
@@ -126,26 +122,28 @@ class Handle {
   // Removes a key and hands over what was removed (bool, where values cannot be copied).
   template <class K>
   asio::awaitable<detail::removed_t<Value>> remove(const K& key) {
-    return detail::remove_op<Key, Value, Compare>(session_, detail::owned_key<Key>(key), false);
+    return detail::remove_op<detail::removed_t<Value>, Key, Value, Compare>(session_, detail::owned_key<Key>(key),
+                                                                            false);
   }
   template <class K, boost::asio::completion_token_for<void(error_code, detail::removed_t<Value>)> Token>
   auto remove(const K& key, Token&& token) {
     return detail::initiate_with_code<detail::removed_t<Value>>(
         std::forward<Token>(token), [session = session_, key = detail::owned_key<Key>(key)]() mutable {
-          return detail::remove_op<Key, Value, Compare>(std::move(session), std::move(key), false);
+          return detail::remove_op<detail::removed_t<Value>, Key, Value, Compare>(std::move(session), std::move(key),
+                                                                                  false);
         });
   }
 
   // Removes a key as if the memory limit had chosen it. False: there was none.
   template <class K>
   asio::awaitable<bool> evict(const K& key) {
-    return detail::evict_op<Key, Value, Compare>(session_, detail::owned_key<Key>(key));
+    return detail::remove_op<bool, Key, Value, Compare>(session_, detail::owned_key<Key>(key), true);
   }
   template <class K, boost::asio::completion_token_for<void(error_code, bool)> Token>
   auto evict(const K& key, Token&& token) {
     return detail::initiate_with_code<bool>(
         std::forward<Token>(token), [session = session_, key = detail::owned_key<Key>(key)]() mutable {
-          return detail::evict_op<Key, Value, Compare>(std::move(session), std::move(key));
+          return detail::remove_op<bool, Key, Value, Compare>(std::move(session), std::move(key), true);
         });
   }
 
@@ -153,19 +151,20 @@ class Handle {
   // (nothing, where values cannot be copied). f may be called more than once and must not suspend.
   // A token is completed with (std::exception_ptr, Value), because f may throw anything.
   template <class F>
-    requires std::is_invocable_r_v<Value, std::decay_t<F>&, const Value*>
-  asio::awaitable<detail::updated_t<Value>> update(Key key, F&& f) {
+  requires std::is_invocable_r_v < Value, std::decay_t<F>
+  &, const Value* > asio::awaitable<detail::updated_t<Value>> update(Key key, F&& f) {
     return detail::update_op<Key, Value, Compare, std::decay_t<F>>(session_, std::move(key), std::forward<F>(f));
   }
   template <class F, boost::asio::completion_token_for<
                          typename detail::CompletionSignatures<detail::updated_t<Value>>::with_exception>
                          Token>
-    requires std::is_invocable_r_v<Value, std::decay_t<F>&, const Value*>
-  auto update(Key key, F&& f, Token&& token) {
+  requires std::is_invocable_r_v < Value, std::decay_t<F>
+  &, const Value* > auto update(Key key, F&& f, Token&& token) {
     return detail::initiate_with_exception<detail::updated_t<Value>>(
         std::forward<Token>(token),
         [session = session_, key = std::move(key), f = std::decay_t<F>(std::forward<F>(f))]() mutable {
-          return detail::update_op<Key, Value, Compare, std::decay_t<F>>(std::move(session), std::move(key), std::move(f));
+          return detail::update_op<Key, Value, Compare, std::decay_t<F>>(std::move(session), std::move(key),
+                                                                         std::move(f));
         });
   }
 
@@ -175,13 +174,15 @@ class Handle {
   // What the closure does besides happens once per attempt; what it read is certain only once this has completed.
   // A token is completed with (std::exception_ptr, T).
   template <class F>
-    requires std::is_invocable_v<std::decay_t<F>&, TransactionType&>
-  asio::awaitable<detail::closure_value_t<F, TransactionType>> transaction(F&& closure, TransactionOptions options = {}) {
+  requires std::is_invocable_v < std::decay_t<F>
+  &, TransactionType& >
+         asio::awaitable<detail::closure_value_t<F, TransactionType>> transaction(F&& closure,
+                                                                                  TransactionOptions options = {}) {
     return Run<F>::run(session_, std::forward<F>(closure), options);
   }
   template <class F, class Token>
-    requires std::is_invocable_v<std::decay_t<F>&, TransactionType&>
-  auto transaction(F&& closure, TransactionOptions options, Token&& token) {
+  requires std::is_invocable_v < std::decay_t<F>
+  &, TransactionType& > auto transaction(F&& closure, TransactionOptions options, Token&& token) {
     using T = detail::closure_value_t<F, TransactionType>;
     return detail::initiate_with_exception<T>(
         std::forward<Token>(token),
@@ -190,10 +191,12 @@ class Handle {
         });
   }
   template <class F, class Token>
-    requires std::is_invocable_v<std::decay_t<F>&, TransactionType&> &&
-             boost::asio::completion_token_for<Token, typename detail::CompletionSignatures<detail::closure_value_t<
-                                                          F, TransactionType>>::with_exception>
-  auto transaction(F&& closure, Token&& token) {
+  requires std::is_invocable_v < std::decay_t<F>
+  &, TransactionType& >
+         &&boost::asio::completion_token_for<
+             Token,
+             typename detail::CompletionSignatures<detail::closure_value_t<F, TransactionType>>::with_exception> auto
+         transaction(F&& closure, Token&& token) {
     return transaction(std::forward<F>(closure), TransactionOptions{}, std::forward<Token>(token));
   }
 

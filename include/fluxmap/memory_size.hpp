@@ -44,7 +44,9 @@ template <class... T>
 struct MemorySize<std::tuple<T...>> {
   static constexpr std::size_t of(const std::tuple<T...>& tuple) noexcept {
     return std::apply(
-        [](const T&... part) { return sizeof(std::tuple<T...>) + (std::size_t{0} + ... + (MemorySize<T>::of(part) - sizeof(T))); },
+        [](const T&... part) {
+          return sizeof(std::tuple<T...>) + (std::size_t{0} + ... + (MemorySize<T>::of(part) - sizeof(T)));
+        },
         tuple);
   }
 };

@@ -31,9 +31,9 @@ class Savepoint {
   std::uint64_t number_;
 };
 
-// A serializable transaction under the caller's control: made by Handle::begin, ended by commit or rollback, rolled back
-// when destroyed. Reads and writes touch memory only and never suspend. Not thread-safe: one coroutine or thread at a
-// time, but it may be suspended for as long as it likes and go on on another thread.
+// A serializable transaction under the caller's control: made by Handle::begin, ended by commit or rollback, rolled
+// back when destroyed. Reads and writes touch memory only and never suspend. Not thread-safe: one coroutine or thread
+// at a time, but it may be suspended for as long as it likes and go on on another thread.
 //
 // A read may throw errc::serialization_conflict when something read before has been overwritten and this transaction
 // has written already: it could not commit any more. All calls throw errc::transaction_inactive after the end, and
@@ -122,9 +122,9 @@ class Transaction {
   // Signature void(error_code). Cancellation (terminal) before the decision rolls back; after it the commit stands.
   template <boost::asio::completion_token_for<void(boost::system::error_code)> Token>
   auto commit(Token&& token) {
-    return detail::initiate_with_code<void>(
-        std::forward<Token>(token),
-        [lease = std::move(lease_)]() mutable { return detail::commit_op(std::move(lease)); });
+    return detail::initiate_with_code<void>(std::forward<Token>(token), [lease = std::move(lease_)]() mutable {
+      return detail::commit_op(std::move(lease));
+    });
   }
 
   // Ends the transaction without a trace. Does nothing if it has ended.

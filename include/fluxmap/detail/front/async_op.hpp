@@ -80,8 +80,9 @@ asio::any_io_executor coroutine_executor(const Executor& executor) {
 // Starts start(arguments…) -> asio::awaitable<T> for a token; completes with (error_code, T).
 template <class T, class Token, class Start>
 auto initiate_with_code(Token&& token, Start&& start) {
-  static_assert(std::is_void_v<T> || std::default_initializable<T>,
-                "a completion token needs a default-constructible result to hand over with an error; use the awaitable form");
+  static_assert(
+      std::is_void_v<T> || std::default_initializable<T>,
+      "a completion token needs a default-constructible result to hand over with an error; use the awaitable form");
   return asio::async_initiate<Token, typename CompletionSignatures<T>::with_code>(
       [](auto handler, std::decay_t<Start> start_now) {
         auto executor = asio::get_associated_executor(handler);
@@ -91,8 +92,8 @@ auto initiate_with_code(Token&& token, Start&& start) {
           std::move(handler)(to_error_code(failure), std::move(result)...);
         };
         asio::co_spawn(coroutine_executor(executor), std::move(start_now),
-                       asio::bind_executor(
-                           executor, asio::bind_allocator(allocator, asio::bind_cancellation_slot(slot, std::move(complete)))));
+                       asio::bind_executor(executor, asio::bind_allocator(allocator, asio::bind_cancellation_slot(
+                                                                                         slot, std::move(complete)))));
       },
       token, std::forward<Start>(start));
 }
@@ -100,8 +101,9 @@ auto initiate_with_code(Token&& token, Start&& start) {
 // The same, completing with (std::exception_ptr, T), for operations that run a user's closure.
 template <class T, class Token, class Start>
 auto initiate_with_exception(Token&& token, Start&& start) {
-  static_assert(std::is_void_v<T> || std::default_initializable<T>,
-                "a completion token needs a default-constructible result to hand over with an error; use the awaitable form");
+  static_assert(
+      std::is_void_v<T> || std::default_initializable<T>,
+      "a completion token needs a default-constructible result to hand over with an error; use the awaitable form");
   return asio::async_initiate<Token, typename CompletionSignatures<T>::with_exception>(
       [](auto handler, std::decay_t<Start> start_now) {
         auto executor = asio::get_associated_executor(handler);

@@ -62,26 +62,21 @@ asio::awaitable<bool> insert_if_absent_op(SessionPtr<Key, Value, Compare> sessio
   co_return inserted;
 }
 
-template <class Key, class Value, class Compare>
-asio::awaitable<removed_t<Value>> remove_op(SessionPtr<Key, Value, Compare> session, Key key, bool evicting) {
+// Removed: std::optional<Value> for a copy of what was removed, bool for whether there was anything.
+template <class Removed, class Key, class Value, class Compare>
+asio::awaitable<Removed> remove_op(SessionPtr<Key, Value, Compare> session, Key key, bool evicting) {
+  constexpr bool k_copies = !std::same_as<Removed, bool>;
   auto& store = session->store();
   SingleWrite<Key, Value, Compare> write(store, std::move(key));
-  removed_t<Value> removed{};
+  Removed removed{};
   auto decide = [&](const Value* old) -> PrivateVersion<Value> {
-    if (old == nullptr) {
-      if constexpr (std::copy_constructible<Value>) {
-        removed.reset();
-      } else {
-        removed = false;
-      }
-      return nullptr;
-    }
-    if constexpr (std::copy_constructible<Value>) {
-      removed.emplace(*old);
+    if constexpr (k_copies) {
+      removed.reset();
+      if (old != nullptr) removed.emplace(*old);
     } else {
-      removed = true;
+      removed = old != nullptr;
     }
-    return PrivateVersion<Value>(Version<Value>::make(Stamp::k_tombstone));
+    return PrivateVersion<Value>(old != nullptr ? Version<Value>::make(Stamp::k_tombstone) : nullptr);
   };
   if (!write.update(decide, true)) co_await update_to_end(write, store, decide);
   if (evicting && removed) {
@@ -89,11 +84,6 @@ asio::awaitable<removed_t<Value>> remove_op(SessionPtr<Key, Value, Compare> sess
     guard.counters().evictions.add(1);
   }
   co_return std::move(removed);
-}
-
-template <class Key, class Value, class Compare>
-asio::awaitable<bool> evict_op(SessionPtr<Key, Value, Compare> session, Key key) {
-  co_return static_cast<bool>(co_await remove_op<Key, Value, Compare>(std::move(session), std::move(key), true));
 }
 
 template <class Key, class Value, class Compare, class F>

@@ -21,7 +21,7 @@ class StepAside {
 
   // Waits once. The announcement's own deadline bounds the whole. Throws errc::closed when the database went away.
   asio::awaitable<void> wait() {
-    if (!store_.reservations.stands(nullptr)) {
+    if (!stands()) {
       willing_ = false;  // it has run out: go ahead
       co_return;
     }
@@ -30,6 +30,11 @@ class StepAside {
   }
 
  private:
+  bool stands() const {
+    EpochGuard guard(store_.epochs);  // the announcement may be withdrawn, and freed, while it is looked at
+    return store_.reservations.stands(nullptr);
+  }
+
   static constexpr std::chrono::microseconds k_poll{100};  // well below the bound, well above a timer's cost
 
   StoreType& store_;

@@ -10,7 +10,9 @@
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
 template <class Compare>
-concept Transparent = requires { typename Compare::is_transparent; };
+concept Transparent = requires {
+  typename Compare::is_transparent;
+};
 
 // A look-up key as the index should be searched with: itself where the comparator takes it as it is, else one Key made
 // from it, once, instead of one for every comparison. Integers are always converted: mixed-sign comparisons would

@@ -12,8 +12,8 @@ namespace fluxmap::inline FLUXMAP_ABI::detail {
 class RetryFsm {
  public:
   struct Action {
-    bool again = false;                // false: the conflict goes to the caller
-    bool announce = false;             // announce the reads before the next attempt
+    bool again = false;                 // false: the conflict goes to the caller
+    bool announce = false;              // announce the reads before the next attempt
     std::chrono::nanoseconds pause{0};  // before the next attempt; 0: at once
   };
 

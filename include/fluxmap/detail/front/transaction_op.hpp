@@ -1,4 +1,5 @@
-// Runs a closure as a transaction: commit when it returns, roll back when it throws, again on a conflict. · layer: front
+// Runs a closure as a transaction: commit when it returns, roll back when it throws, again on a conflict. · layer:
+// front
 #pragma once
 
 #include <fluxmap/detail/front/async_op.hpp>
@@ -73,7 +74,8 @@ struct TransactionRun {
   using SessionType = Session<Key, Value, Compare>;
 
   static asio::awaitable<T> run(std::shared_ptr<SessionType> session, Closure closure, TransactionOptions options) {
-    if (options.retry.attempts == 0) throw_error(errc::invalid_option, "fluxmap: RetryPolicy::attempts must be at least 1");
+    if (options.retry.attempts == 0)
+      throw_error(errc::invalid_option, "fluxmap: RetryPolicy::attempts must be at least 1");
     Store<Key, Value, Compare>& store = session->store();
     RetryFsm retry(options.retry, reinterpret_cast<std::uintptr_t>(&options));
     Announcement<Key, Value, Compare> announcement(store);
@@ -102,7 +104,8 @@ struct TransactionRun {
             }
             if constexpr (is_result<T>::value) {
               if (value->has_error()) {
-                if (is_conflict(*value)) throw ConflictError(transaction.lease_ ? transaction.lease_->conflict_key() : "");
+                if (is_conflict(*value))
+                  throw ConflictError(transaction.lease_ ? transaction.lease_->conflict_key() : "");
                 transaction.rollback();
                 co_return std::move(*value);
               }

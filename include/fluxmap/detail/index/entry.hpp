@@ -12,9 +12,9 @@
 //   I2  Bit 0 of `next` marks the entry as leaving the index. It is set only after the chain was closed, and never
 //       cleared; a marked link never changes.
 //   I3  `head` goes to closed() once, from an empty or dead chain, and stays there.
-// Lifetime: `links` counts what leads to the entry: the list, the express lane, cells that begin with it, and whoever is
-// linking it; who takes it to 0 retires the index's claim through the epochs. `claims` counts the index and the version
-// inside; who takes it to 0 frees.
+// Lifetime: `links` counts what leads to the entry: the list, the express lane, cells that begin with it, and whoever
+// is linking it; who takes it to 0 retires the index's claim through the epochs. `claims` counts the index and the
+// version inside; who takes it to 0 frees.
 #pragma once
 
 #include <fluxmap/detail/index/epoch.hpp>
@@ -161,14 +161,14 @@ struct Entry : ListNode {
   }
   static void* allocate() {
     if constexpr (alignment() > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-      return ::operator new(size(), std::align_val_t{alignment()});
+      return ::operator new (size(), std::align_val_t{alignment()});
     } else {
       return ::operator new(size());
     }
   }
   static void deallocate(void* memory) noexcept {
     if constexpr (alignment() > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-      ::operator delete(memory, std::align_val_t{alignment()});
+      ::operator delete (memory, std::align_val_t{alignment()});
     } else {
       ::operator delete(memory);
     }

@@ -55,13 +55,13 @@ class EpochDomain {
  public:
   // One guard's place. Everything but `epoch` and `owner` belongs to the current holder.
   struct alignas(128) Slot {
-    std::atomic<std::uint64_t> epoch{k_free};       // written by the claimant and the holder, read by advance()
-    std::atomic<const void*> owner{nullptr};         // the thread that used it last; a hint against sharing of lines
-    std::uint64_t random = 0;                        // state of the tower-height generator
-    std::uint64_t scratch_commits = 0;               // commits since the holder's view of the snapshots was refreshed
+    std::atomic<std::uint64_t> epoch{k_free};  // written by the claimant and the holder, read by advance()
+    std::atomic<const void*> owner{nullptr};   // the thread that used it last; a hint against sharing of lines
+    std::uint64_t random = 0;                  // state of the tower-height generator
+    std::uint64_t scratch_commits = 0;         // commits since the holder's view of the snapshots was refreshed
     Counters counters;
-    std::atomic<void*> work_list{nullptr};           // see WorkList: pushed by the holder, taken by vacuum
-    std::shared_ptr<void> snapshot_view;             // see SnapshotView: the holder's copy of the registered snapshots
+    std::atomic<void*> work_list{nullptr};  // see WorkList: pushed by the holder, taken by vacuum
+    std::shared_ptr<void> snapshot_view;    // see SnapshotView: the holder's copy of the registered snapshots
 
    private:
     friend class EpochDomain;
@@ -105,7 +105,8 @@ class EpochDomain {
   // Calls f(Slot&) for every slot, held or not: f may read the counters and take the work list.
   template <class F>
   void for_each_slot(F&& f) {
-    for (Block* block = &first_; block != nullptr; block = block->next.load(std::memory_order_acquire)) {  // pairs with [E4]
+    for (Block* block = &first_; block != nullptr;
+         block = block->next.load(std::memory_order_acquire)) {  // pairs with [E4]
       for (Slot& slot : block->slots) f(slot);
     }
   }
@@ -161,7 +162,7 @@ class EpochDomain {
       for (std::uint32_t i = 0; i < k_block_slots; ++i) {
         Slot& slot = block->slots[(start + i) % k_block_slots];
         if (!claim(slot)) continue;
-        if (block == &first_ && thread.guards_held == 0) {  // take it over: its owner may be long gone
+        if (block == &first_ && thread.guards_held == 0) {       // take it over: its owner may be long gone
           slot.owner.store(&thread, std::memory_order_relaxed);  // a hint, see enter()
           thread.slot_hint = (start + i) % k_block_slots;
         }

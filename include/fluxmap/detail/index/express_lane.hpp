@@ -59,7 +59,7 @@ class ExpressLane {
   ~ExpressLane() {
     delete top_.load(std::memory_order_acquire);  // destructor
     for (Cell* cell = &first_; cell != nullptr;) {
-      Cell* const right = cell->right.load(std::memory_order_acquire);  // destructor
+      Cell* const right = cell->right.load(std::memory_order_acquire);                  // destructor
       typename Block::Delete()(block_of(cell->block.load(std::memory_order_acquire)));  // destructor
       if (cell != &first_) delete cell;
       cell = right;
@@ -140,7 +140,8 @@ class ExpressLane {
     }
   }
 
-  // Takes an entry that is leaving out of the lane. Where the block is being split that is left to the splitting thread.
+  // Takes an entry that is leaving out of the lane. Where the block is being split that is left to the splitting
+  // thread.
   void erase(EpochGuard& guard, EntryType& entry) {
     const std::uint64_t prefix = Prefix::of(entry.key);
     for (;;) {  // lock-free: a round is lost to another thread's update of the same block
@@ -213,9 +214,7 @@ class ExpressLane {
       void* const memory = ::operator new(sizeof(Block) + size * (sizeof(std::uint64_t) + sizeof(EntryType*)));
       return Ptr(::new (memory) Block(size));
     }
-    std::uint64_t* prefixes() const noexcept {
-      return reinterpret_cast<std::uint64_t*>(const_cast<Block*>(this) + 1);
-    }
+    std::uint64_t* prefixes() const noexcept { return reinterpret_cast<std::uint64_t*>(const_cast<Block*>(this) + 1); }
     EntryType** entries() const noexcept { return reinterpret_cast<EntryType**>(prefixes() + size_); }
     void copy(const Block& other, std::size_t from, std::size_t to, std::size_t at) noexcept {
       std::copy(other.prefixes() + from, other.prefixes() + to, prefixes() + at);
@@ -339,7 +338,8 @@ class ExpressLane {
 
   // After the block of a cell was loaded: true if the key's place is further right (I4).
   bool must_move_right(const Cell& cell, const Key& key, std::uint64_t prefix) const {
-    for (const Cell* right = cell.right.load(std::memory_order_acquire); right != nullptr && !is_after(*right, key, prefix);
+    for (const Cell* right = cell.right.load(std::memory_order_acquire);
+         right != nullptr && !is_after(*right, key, prefix);
          right = right->right.load(std::memory_order_acquire)) {  // [X3]
       if (!is_dead(*right)) return true;
     }
@@ -363,7 +363,8 @@ class ExpressLane {
   bool split(EpochGuard& guard, Cell& cell, std::uintptr_t bits, SplitParts& parts) noexcept {
     Block* const old = block_of(bits);
     // acq_rel: from here on the cell is ours (I2).
-    if (!cell.block.compare_exchange_strong(bits, bits | k_frozen, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+    if (!cell.block.compare_exchange_strong(bits, bits | k_frozen, std::memory_order_acq_rel,
+                                            std::memory_order_relaxed)) {
       return false;
     }
     schedule_point(Point::lane_frozen);
@@ -430,7 +431,8 @@ class ExpressLane {
         Cell* expected = cell;
         Cell* const after = cell->right.load(std::memory_order_acquire);  // [X3]
         // acq_rel as in split. Fails when `last` has been split meanwhile: go on from there.
-        if (last->right.compare_exchange_strong(expected, after, std::memory_order_acq_rel, std::memory_order_acquire)) {
+        if (last->right.compare_exchange_strong(expected, after, std::memory_order_acq_rel,
+                                                std::memory_order_acquire)) {
           dead.push_back(cell);
           cell = after;
         } else {

@@ -128,8 +128,8 @@ class SkipList {
 
   // Takes an entry with a closed chain out of the index. Any thread may help; the last link's holder retires it.
   void unlink(EpochGuard& guard, EntryType& entry) {
-    // seq_cst: before the lane is searched, against ExpressLane::insert. After the closing of the chain; what was linked
-    // behind it stays reachable through it (I2).
+    // seq_cst: before the lane is searched, against ExpressLane::insert. After the closing of the chain; what was
+    // linked behind it stays reachable through it (I2).
     entry.next.fetch_or(1, std::memory_order_seq_cst);
     schedule_point(Point::unlink_marked);
     static_cast<void>(locate(guard, entry.key));
@@ -140,8 +140,8 @@ class SkipList {
   struct Place {
     ListNode* before;
     EntryType* after;
-    bool found;         // `after` has the key
-    unsigned steps;     // walked from where the lane had led
+    bool found;      // `after` has the key
+    unsigned steps;  // walked from where the lane had led
   };
   static constexpr unsigned k_long_walk = 32;
 

@@ -27,8 +27,8 @@ using Cts = std::uint64_t;  // commit timestamp: 1, 2, 3, …; 0 is the empty da
 
 // What a pruner knows of the snapshots in use.
 struct SnapshotView {
-  Cts floor = 0;             // every snapshot that is not listed is >= floor
-  std::vector<Cts> listed;   // ascending; may hold some that have ended meanwhile
+  Cts floor = 0;            // every snapshot that is not listed is >= floor
+  std::vector<Cts> listed;  // ascending; may hold some that have ended meanwhile
 
   // True if no snapshot can see a version that was current from `from` until just before `until`.
   bool dead(Cts from, Cts until) const noexcept {
@@ -67,7 +67,8 @@ class SnapshotRegistry {
   // Takes a slot for a new owner. The search starts where a slot was found or freed last, so that thousands of open
   // transactions do not slow it down. Lock-free; allocates when all are taken.
   Slot& claim() {
-    Block* block = hint_.load(std::memory_order_acquire);  // pairs with the release stores of hint_: the block's content
+    Block* block =
+        hint_.load(std::memory_order_acquire);  // pairs with the release stores of hint_: the block's content
     for (Block* start = block;;) {
       std::uint64_t taken = block->taken.load(std::memory_order_relaxed);  // a guess, checked by the CAS
       while (taken != ~std::uint64_t{0}) {

@@ -115,14 +115,14 @@ struct Version {
  private:
   static void* allocate() {
     if constexpr (alignof(Version) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-      return ::operator new(sizeof(Version), std::align_val_t{alignof(Version)});
+      return ::operator new (sizeof(Version), std::align_val_t{alignof(Version)});
     } else {
       return ::operator new(sizeof(Version));
     }
   }
   static void deallocate(void* memory) noexcept {
     if constexpr (alignof(Version) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-      ::operator delete(memory, std::align_val_t{alignof(Version)});
+      ::operator delete (memory, std::align_val_t{alignof(Version)});
     } else {
       ::operator delete(memory);
     }

@@ -51,8 +51,8 @@ class SpinWait {
   void progressed() noexcept { steps_ = 0; }
 
  private:
-  static constexpr unsigned k_pause_rounds = 6;    // 2 + 4 + .. + 64 pauses: about 3 us, longer than a whole commit
-  static constexpr unsigned k_min_yields = 16;     // a single slow clock reading must not condemn anybody
+  static constexpr unsigned k_pause_rounds = 6;  // 2 + 4 + .. + 64 pauses: about 3 us, longer than a whole commit
+  static constexpr unsigned k_min_yields = 16;   // a single slow clock reading must not condemn anybody
   static constexpr unsigned k_schedule_bound = 24;
   static constexpr std::chrono::milliseconds k_bound{4};  // beyond a usual time slice, far below what a user notices
 

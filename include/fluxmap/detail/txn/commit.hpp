@@ -84,7 +84,8 @@ class Commit {
     for (WriteType* write : writes) {  // step 2
       const CommitOutcome latched = latch(*write);
       if (latched != CommitOutcome::committed) return latched;
-      if (reserved && store_.reservations.blocks(store_.index.compare(), *write, mine)) return CommitOutcome::step_aside;
+      if (reserved && store_.reservations.blocks(store_.index.compare(), *write, mine))
+        return CommitOutcome::step_aside;
     }
     schedule_point(Point::latched);
 
@@ -146,7 +147,8 @@ class Commit {
       VersionType* const version = write.version.get();
       BOOST_ASSERT(version != nullptr);
       version->older.store(head, std::memory_order_relaxed);  // private still
-      version->stamp_bits.store(Stamp::tagged(record_, flags_of(*version)).bits(), std::memory_order_relaxed);  // as above
+      version->stamp_bits.store(Stamp::tagged(record_, flags_of(*version)).bits(),
+                                std::memory_order_relaxed);  // as above
       schedule_point(Point::latch_before_cas);
       // [P2] release: the version; pairs with load_head(). acquire: what the version below stands for.
       if (entry.head.compare_exchange_strong(head, version, std::memory_order_acq_rel, std::memory_order_relaxed)) {
@@ -170,7 +172,7 @@ class Commit {
     if (!stamp.is_tagged()) return true;
     CommitRecord& other = *stamp.record();
     RecordWait wait(other, Point::latch_wait);
-    for (;;) {  // bounded by RecordWait: what stalls is aborted
+    for (;;) {                                                // bounded by RecordWait: what stalls is aborted
       switch (other.state.load(std::memory_order_acquire)) {  // [P5]
         case CommitState::committed:
           return true;
@@ -223,7 +225,8 @@ class Commit {
     try {
       VersionType* version = entry->make_version_inside(*write.version);
       if (version == nullptr) version = write.version.get();
-      version->stamp_bits.store(Stamp::tagged(record_, flags_of(*version)).bits(), std::memory_order_relaxed);  // private
+      version->stamp_bits.store(Stamp::tagged(record_, flags_of(*version)).bits(),
+                                std::memory_order_relaxed);   // private
       entry->head.store(version, std::memory_order_relaxed);  // private: linking publishes it
       write.at_birth = version;
     } catch (...) {
@@ -244,7 +247,8 @@ class Commit {
       VersionType* inside;
       ~Destroy() { inside->destroy(); }
     } destroy{version};
-    if (!version->is_tombstone()) write.version = PrivateVersion<Value>(VersionType::make(0, std::move(version->value)));
+    if (!version->is_tombstone())
+      write.version = PrivateVersion<Value>(VersionType::make(0, std::move(version->value)));
   }
 
   // Aborts: pops what was installed. The versions stay the writes' (see take_value_back and let_go).
@@ -313,7 +317,8 @@ class Commit {
   }
 
   void retire_record() noexcept {
-    guard_.retire(std::exchange(record_, nullptr), [](void* object) noexcept { delete static_cast<CommitRecord*>(object); });
+    guard_.retire(std::exchange(record_, nullptr),
+                  [](void* object) noexcept { delete static_cast<CommitRecord*>(object); });
   }
 
   static constexpr std::size_t k_prune_limit = 8;  // survivors a committer looks at; vacuum has no limit

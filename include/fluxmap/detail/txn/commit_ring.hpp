@@ -74,8 +74,7 @@ class CommitRing {
   static constexpr std::size_t k_default_size = std::size_t{1} << 12;
 
   // `size` is a power of two, and at least four times the number of threads that may commit at once.
-  explicit CommitRing(std::size_t size = k_default_size)
-      : mask_(size - 1), slots_(std::make_unique<Slot[]>(size)) {
+  explicit CommitRing(std::size_t size = k_default_size) : mask_(size - 1), slots_(std::make_unique<Slot[]>(size)) {
     BOOST_ASSERT(size >= 4 && (size & mask_) == 0);
   }
   CommitRing(const CommitRing&) = delete;
@@ -104,12 +103,12 @@ class CommitRing {
       const Cts cts = next_cts_.fetch_add(1, std::memory_order_seq_cst) + 1;
       schedule_point(Point::cts_taken);
       Slot& slot = slots_[cts & mask_];
-      record.slot_cts.store(cts, std::memory_order_relaxed);  // published with the pointer to it
-      slot.record.store(&record, std::memory_order_release);  // pairs with record_of: slot_cts
+      record.slot_cts.store(cts, std::memory_order_relaxed);               // published with the pointer to it
+      slot.record.store(&record, std::memory_order_release);               // pairs with record_of: slot_cts
       std::uint64_t status = slot.status.load(std::memory_order_relaxed);  // checked by the CAS
       // [P4] release: the slot's record; pairs with the acquire load in advance().
       if (status >> 2 < cts && slot.status.compare_exchange_strong(status, claimed(cts), std::memory_order_acq_rel,
-                                                                    std::memory_order_relaxed)) {
+                                                                   std::memory_order_relaxed)) {
         schedule_point(Point::cts_claimed);
         // [P9] release: from now on validators compare with it; pairs with their acquire loads of cts.
         record.cts.store(cts, std::memory_order_release);

@@ -63,7 +63,8 @@ class Reservations {
 
   // Takes the caller's announcement back.
   void withdraw(EpochGuard& guard, ReservationType* mine) noexcept {
-    current_.store(nullptr, std::memory_order_release);  // only its owner clears it, and only its owner may announce anew
+    current_.store(nullptr,
+                   std::memory_order_release);  // only its owner clears it, and only its owner may announce anew
     guard.retire(mine, [](void* object) noexcept { delete static_cast<ReservationType*>(object); });
   }
 
@@ -82,7 +83,7 @@ class Reservations {
     return false;
   }
 
-  // True while somebody else's announcement stands and has not run out.
+  // True while somebody else's announcement stands and has not run out. Inside an epoch guard.
   bool stands(const ReservationType* mine) const noexcept {
     const ReservationType* const other = current_.load(std::memory_order_acquire);  // [R1]
     return other != nullptr && other != mine && std::chrono::steady_clock::now() < other->until;

@@ -8,8 +8,8 @@
 #include <fluxmap/detail/txn/txn_state.hpp>
 
 #include <atomic>
-#include <cstdint>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <utility>

@@ -27,10 +27,10 @@ namespace fluxmap::inline FLUXMAP_ABI::detail {
 template <class Key, class Value>
 struct ScanCursor {
   RangeRead<Key, Value>* range = nullptr;
-  Entry<Key, Value>* at = nullptr;     // the last live entry returned, if it may be used to go on from
-  const Key* last_key = nullptr;       // of the last item met, an own tombstone included; null: not begun
-  std::uint64_t generation = 0;        // `at` is good only while the snapshot is the same
-  const Key* key = nullptr;            // the current item
+  Entry<Key, Value>* at = nullptr;  // the last live entry returned, if it may be used to go on from
+  const Key* last_key = nullptr;    // of the last item met, an own tombstone included; null: not begun
+  std::uint64_t generation = 0;     // `at` is good only while the snapshot is the same
+  const Key* key = nullptr;         // the current item
   const Value* value = nullptr;
 };
 
@@ -45,8 +45,7 @@ class TxnState {
   using Range = RangeRead<Key, Value>;
   using Cursor = ScanCursor<Key, Value>;
 
-  explicit TxnState(StoreType& store)
-      : store_(store), slot_(store.snapshots.claim()), writes_(store.index.compare()) {}
+  explicit TxnState(StoreType& store) : store_(store), slot_(store.snapshots.claim()), writes_(store.index.compare()) {}
   TxnState(const TxnState&) = delete;
   TxnState& operator=(const TxnState&) = delete;
   ~TxnState() {
@@ -61,8 +60,8 @@ class TxnState {
     read_only_ = read_only;
     doomed_ = false;
     reads_.clear();  // a failed predecessor may have left them for take_reads
-    snapshot_ = store_.snapshots.enter(
-        slot_, [&] { return read_only ? store_.ring.published() : store_.ring.decided(); });
+    snapshot_ =
+        store_.snapshots.enter(slot_, [&] { return read_only ? store_.ring.published() : store_.ring.decided(); });
     next_serial();
     active_ = true;
   }
@@ -358,7 +357,7 @@ class TxnState {
   Cts snapshot_ = 0;
   Cts cts_ = 0;
   std::atomic<std::uint64_t> serial_{0};  // changes with every begin and end: tells stale streams and savepoints
-  std::uint64_t generation_ = 0;  // changes whenever the snapshot does
+  std::uint64_t generation_ = 0;          // changes whenever the snapshot does
   std::uint64_t last_savepoint_ = 0;
   bool active_ = false;
   bool read_only_ = false;

@@ -34,7 +34,7 @@ struct Write : boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost
   PrivateVersion<Value> version;  // null: nothing to write (rolled back), or installed
   EntryType* entry = nullptr;     // found, linked, or known from a read
   Version<Value>* installed = nullptr;
-  EntryType* spare = nullptr;  // an entry made for this key that lost against another one
+  EntryType* spare = nullptr;          // an entry made for this key that lost against another one
   Version<Value>* at_birth = nullptr;  // the head of an entry that is being linked
   bool created = false;                // `entry` was linked by this commit, which holds its k_queued token
   bool over_any = false;               // the installed version stands on another one,

@@ -22,13 +22,17 @@ class AutoVacuum {
   AutoVacuum& operator=(const AutoVacuum&) = delete;
   ~AutoVacuum() { stop(); }
 
-  // Ends the thread. May be called more than once, by one thread at a time.
-  void stop() {
+  // Asks the thread to end, without waiting for it.
+  void request_stop() {
     {
       const std::lock_guard lock(mutex_);
       stopping_ = true;
     }
     wake_.notify_all();
+  }
+  // Ends the thread. May be called more than once, by one thread at a time.
+  void stop() {
+    request_stop();
     if (thread_.joinable()) thread_.join();
   }
 
