@@ -14,6 +14,12 @@ endif()
 
 if(FLUXMAP_SANITIZE)
   set(fluxmap_sanitize_flags "-fsanitize=${FLUXMAP_SANITIZE}" -fno-sanitize-recover=all)
+  if(FLUXMAP_SANITIZE MATCHES "undefined")
+    # These four check every member access and more than double the compile time of template-heavy code (76 s against
+    # 31 s for a small user program). AddressSanitizer sees accesses through null and outside objects by itself; our
+    # classes have no virtual functions; alignment of keys and values is checked by unit_skiplist_test.
+    list(APPEND fluxmap_sanitize_flags -fno-sanitize=null,vptr,alignment,object-size)
+  endif()
   target_compile_options(fluxmap_dev INTERFACE ${fluxmap_sanitize_flags} -fno-omit-frame-pointer)
   target_link_options(fluxmap_dev INTERFACE ${fluxmap_sanitize_flags})
   if(FLUXMAP_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

@@ -291,7 +291,8 @@ TEST_CASE("a_long_transaction_is_not_starved_by_short_ones") {
   asio::co_spawn(
       context,
       [&]() -> asio::awaitable<void> {
-        for (int i = 1; !done; ++i) {  // overwrites what the long one reads whenever it gets a turn
+        for (int i = 1;; ++i) {  // overwrites what the long one reads whenever it gets a turn
+          if (done) co_return;
           co_await handle.insert("hot", i);
           co_await others();
         }

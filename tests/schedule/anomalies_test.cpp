@@ -74,9 +74,7 @@ void transfers(World& world) {
   }
   world.body([](Actor& me) {
     for (int round = 0; round < 2; ++round) {
-      me.read_only([](Tx& tx) {
-        expect(tx.amount(1) + tx.amount(2) + tx.amount(3) == 30, "the sum is wrong");
-      });
+      me.read_only([](Tx& tx) { expect(tx.amount(1) + tx.amount(2) + tx.amount(3) == 30, "the sum is wrong"); });
     }
   });
   world.after([](Actor& me) { expect(*me.get(1) + *me.get(2) + *me.get(3) == 30, "money was made or lost"); });
@@ -94,9 +92,7 @@ void blind_writes(World& world) {
       if (i == 2) me.put(2, i);
     });
   }
-  world.after([](Actor& me) {
-    expect(*me.get(1) == *me.get(3), "two blind writers have mixed");
-  });
+  world.after([](Actor& me) { expect(*me.get(1) == *me.get(3), "two blind writers have mixed"); });
 }
 
 // PostgreSQL's bug of 2020: an upsert that inserts must not miss a reader who saw the key absent.
@@ -133,6 +129,18 @@ void read_only_anomaly(World& world) {
     me.read_only([](Tx& tx) { tx.amount(1), tx.amount(2); });
     me.transact([](Tx& tx) { tx.amount(2), tx.amount(1); });  // the same of a transaction that could have written
   });
+}
+
+// A write with a larger timestamp is no conflict, whether it is decided or not.
+void needless_conflict(World& world) {
+  world.open({.expected_steps = 50, .stalls = false});
+  populate(world, {{1, 0}});  // timestamp 1
+  const auto writer = std::make_shared<engine::Cts>(0);
+  const auto conflict = std::make_shared<bool>(false);
+  world.body([=](Actor& me) { *conflict = !me.attempt([](Tx& tx) { tx.put(9, tx.amount(1)); }); });
+  world.body([=](Actor& me) { *writer = me.transact([](Tx& tx) { tx.put(1, 5); }).cts; });
+  world.after(
+      [=](Actor&) { expect(!*conflict || *writer == 2, "a transaction has failed for a write that came after it"); });
 }
 
 // Reads on both sides of overwriters: the snapshot has to move, or the transaction to fail.
@@ -241,6 +249,7 @@ int main(int argc, char** argv) {
                         {"blind_writes", blind_writes, 1500, commit},
                         {"upsert_beside_absent_read", upsert_beside_absent_read, 1500, commit},
                         {"read_only_anomaly", read_only_anomaly, 1500, commit},
+                        {"needless_conflict", needless_conflict, 1500, commit},
                         {"refresh", refresh, 1500, {Point::refresh, Point::snapshot_loaded, Point::snapshot_stored}},
                         {"savepoints", savepoints, 1000, commit},
                         {"random_mix", random_mix, 2000, commit}},

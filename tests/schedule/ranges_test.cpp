@@ -42,9 +42,7 @@ void phantom_remove(World& world) {
     me.vacuum();
     me.vacuum();
   });
-  world.after([](Actor& me) {
-    expect(me.get(3).has_value() || me.get(6).has_value(), "both keys were removed");
-  });
+  world.after([](Actor& me) { expect(me.get(3).has_value() || me.get(6).has_value(), "both keys were removed"); });
 }
 
 // One removes a key of the range and puts another one elsewhere, so the count stays; who sums up must see neither half.
@@ -72,9 +70,8 @@ void moved_keys(World& world) {
     me.vacuum();
     me.vacuum();
   });
-  world.after([](Actor& me) {
-    me.transact([](Tx& tx) { expect(sum_of(tx.scan(0, 12)) == 12, "a moved key was lost"); });
-  });
+  world.after(
+      [](Actor& me) { me.transact([](Tx& tx) { expect(sum_of(tx.scan(0, 12)) == 12, "a moved key was lost"); }); });
 }
 
 // Takes the first free numbers: a scan that ends early depends on nothing behind its end, but on every gap before it.
@@ -124,6 +121,7 @@ void own_writes(World& world) {
   }
   world.body([](Actor& me) {
     me.put(4, 2);
+    me.put(8, 1);
     me.update(2, [](auto old) { return std::optional(old.value_or(0) + 1); });
     me.transact([](Tx& tx) {
       tx.remove(4);
@@ -174,9 +172,9 @@ void queue(World& world) {
 
 int main(int argc, char** argv) {
   using namespace fluxmap_test;
-  const std::vector<Point> commit = {Point::latched,   Point::committing, Point::cts_claimed, Point::validated,
-                                     Point::validate_read, Point::decided, Point::stamped,    Point::link,
-                                     Point::vacuum_closed};
+  const std::vector<Point> commit = {Point::latched,   Point::committing,    Point::cts_claimed,
+                                     Point::validated, Point::validate_read, Point::decided,
+                                     Point::stamped,   Point::link,          Point::vacuum_closed};
   return run_scenarios("schedule_ranges_test",
                        {{"phantom_insert", phantom_insert, 2000, commit},
                         {"phantom_remove", phantom_remove, 1500, commit},

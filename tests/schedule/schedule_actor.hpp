@@ -17,14 +17,20 @@ class Tx {
   using State = engine::TxnState<Key, std::int64_t, std::less<>>;
 
   Tx(World& world, HistoryRecorder::Lane& lane, bool read_only)
-      : world_(world), lane_(lane), record_(lane.begin(read_only ? TxnKind::read_only : TxnKind::read_write)),
+      : world_(world),
+        lane_(lane),
+        record_(lane.begin(read_only ? TxnKind::read_only : TxnKind::read_write)),
         state_(world.store()) {
     state_.begin(read_only);
   }
 
   std::optional<Amount> get(Key key) {
+    check_held();
     const std::int64_t* const value = state_.get(key);
-    if (!own_.contains(key)) record_.reads.push_back(read_of(key, value));
+    if (!own_.contains(key)) {
+      record_.reads.push_back(read_of(key, value));
+      if (value != nullptr) held_.emplace_back(value, *value);
+    }
     return value == nullptr ? std::nullopt : std::optional(amount_of(*value));
   }
   Amount amount(Key key) { return get(key).value_or(0); }
@@ -84,6 +90,7 @@ class Tx {
 
   // Tries until it is neither taken for stalled nor asked to step aside. False: a conflict.
   bool commit(const engine::Reservation<Key, std::int64_t>* mine = nullptr) {
+    check_held();
     const engine::Cts snapshot = state_.snapshot();
     for (bool defer = mine == nullptr;;) {
       switch (state_.try_commit(mine, defer)) {
@@ -103,6 +110,7 @@ class Tx {
     }
   }
   void abandon() {
+    check_held();
     state_.fail();
     lane_.abort(std::move(record_));
   }
@@ -114,6 +122,10 @@ class Tx {
  private:
   static constexpr std::int64_t k_tombstone = -1;
 
+  // What get() has returned stays good until the end of the transaction.
+  void check_held() const {
+    for (const auto& [place, value] : held_) expect(*place == value, "a value that was read has been freed");
+  }
   static KeyRead read_of(Key key, const std::int64_t* value) {
     if (value == nullptr) return {key, k_unknown_absent, false, 0};
     return {key, 0, true, tag_of(*value)};
@@ -130,6 +142,7 @@ class Tx {
   TxnRecord record_;
   State state_;
   std::map<Key, std::int64_t> own_;  // key -> tag
+  std::vector<std::pair<const std::int64_t*, std::int64_t>> held_;
   unsigned stalled_ = 0;
 };
 
@@ -138,8 +151,11 @@ inline constexpr std::size_t k_set_up = 31;  // the epoch slot of the main threa
 // What one body works with. Belongs to one thread.
 class Actor {
  public:
-  Actor(World& world, std::size_t index) : random(world.seed() ^ (index + 1) * 0x2545f4914f6cdd1d),
-      world_(world), lane_(world.history.open_lane()), index_(index) {}
+  Actor(World& world, std::size_t index)
+      : random(world.seed() ^ (index + 1) * 0x2545f4914f6cdd1d),
+        world_(world),
+        lane_(world.history.open_lane()),
+        index_(index) {}
 
   // The engine picks a thread's epoch slot by its address and its memory of the last one; for a run that is a function
   // of its seed the slot must be one too.
@@ -163,9 +179,13 @@ class Actor {
     world_.running.fetch_sub(1);
   }
 
-  // Runs f(Tx&) until it commits; returns the number of attempts. f returns nothing, or false to give up.
+  // Runs f(Tx&) until it commits.
+  struct Committed {
+    unsigned attempts;
+    engine::Cts cts;  // of one that wrote
+  };
   template <class F>
-  unsigned transact(F&& f) {
+  Committed transact(F&& f) {
     for (unsigned attempt = 1; attempt < k_most_attempts; ++attempt) {
       look_afresh();
       Tx tx(world_, lane_, false);
@@ -173,7 +193,7 @@ class Actor {
         f(tx);
         const bool committed = tx.commit();
         stalled += tx.stalled();
-        if (committed) return attempt;
+        if (committed) return {attempt, tx.state().commit_timestamp()};
       } catch (const fluxmap::ConflictError&) {
         tx.abandon();
       }
@@ -189,7 +209,9 @@ class Actor {
     Tx tx(world_, lane_, false);
     try {
       f(tx);
-      if (tx.commit(mine)) return true;
+      const bool committed = tx.commit(mine);
+      stalled += tx.stalled();
+      if (committed) return true;
     } catch (const fluxmap::ConflictError&) {
       tx.abandon();
     }
@@ -271,6 +293,11 @@ class Actor {
 
   // The point at which a body may be interrupted for longer than the engine's own points allow.
   void pause() { engine::schedule_point(Point::find_step); }
+
+  // Waits until `stage` is reached; not for ever, for the body that is to reach it may be gone.
+  void await(const std::atomic<int>& stage, int reached) {
+    for (int turn = 0; turn < 100 && stage.load() < reached; ++turn) engine::schedule_wait(Point::find_step);
+  }
 
   World& world() { return world_; }
   HistoryRecorder::Lane& lane() { return lane_; }

@@ -9,6 +9,7 @@
 #include "schedule/schedule_checks.hpp"
 #include "schedule/schedule_memory.hpp"
 
+#include <unistd.h>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -17,7 +18,6 @@
 #include <exception>
 #include <string>
 #include <string_view>
-#include <unistd.h>
 
 namespace fluxmap_test {
 
@@ -37,9 +37,10 @@ inline void note_crash(int) {
   std::_Exit(2);
 }
 
-// In half of the schedules two rests: mostly short, some long enough to pass for a stalled thread. Only the first may be
-// without end, or two sleepers would wait for one another.
-inline std::vector<Nap> draw_naps(const Scenario& scenario, SplitMix& random, std::size_t bodies) {
+// In half of the schedules two rests: mostly short, some long enough to pass for a stalled thread. Only the first may
+// be without end, or two sleepers would wait for one another.
+inline std::vector<Nap> draw_naps(const Scenario& scenario, World& world, std::size_t bodies) {
+  SplitMix& random = world.random;
   std::vector<Nap> naps;
   if (random.below(2) == 0) return naps;
   constexpr auto k_points = static_cast<unsigned>(Point::vacuum_released) + 1;
@@ -48,9 +49,10 @@ inline std::vector<Nap> draw_naps(const Scenario& scenario, SplitMix& random, st
     const unsigned point = points.empty() || random.below(4) == 0
                                ? static_cast<unsigned>(random.below(k_points))
                                : static_cast<unsigned>(points[random.below(points.size())]);
-    const auto kind = random.below(6);
+    const auto kind = world.options().stalls ? random.below(6) : 2;
     const auto length = kind > 1 ? 1 + random.below(3) : kind == 1 || i > 0 ? 40 + random.below(80) : k_without_end;
-    naps.push_back({random.below(bodies), point, static_cast<unsigned>(random.below(3)), static_cast<unsigned>(length)});
+    naps.push_back(
+        {random.below(bodies), point, static_cast<unsigned>(random.below(3)), static_cast<unsigned>(length)});
   }
   return naps;
 }
@@ -64,7 +66,7 @@ inline void run_bodies(const Scenario& scenario, World& world, Tally& tally) {
   auto bodies = world.take_bodies();
   std::vector<std::unique_ptr<Actor>> actors;
   for (std::size_t i = 0; i < bodies.size(); ++i) actors.push_back(std::make_unique<Actor>(world, i));
-  const std::vector<Nap> naps = draw_naps(scenario, world.random, bodies.size());
+  const std::vector<Nap> naps = draw_naps(scenario, world, bodies.size());
   world.running = bodies.size();
   std::vector<std::function<void()>> threads;
   for (std::size_t i = 0; i < bodies.size(); ++i) {
@@ -76,13 +78,15 @@ inline void run_bodies(const Scenario& scenario, World& world, Tally& tally) {
   }
   const ScheduleOptions options{world.seed(), world.options().expected_steps, world.options().max_steps,
                                 std::getenv("FLUXMAP_TRACE") != nullptr};
-  tally.steps += run_schedule(options, std::move(threads), [&] { check_step(world); }, [&] {
-    Actor after(world, bodies.size());
-    after.settle_in({});
-    for (const auto& check : world.take_after()) check(after);
-    after.leave();
-    check_end(world);
-  });
+  tally.steps += run_schedule(
+      options, std::move(threads), [&] { check_step(world); },
+      [&] {
+        Actor after(world, bodies.size());
+        after.settle_in({});
+        for (const auto& check : world.take_after()) check(after);
+        after.leave();
+        check_end(world);
+      });
   for (const auto& actor : actors) tally.conflicts += actor->conflicts, tally.stalled += actor->stalled;
 }
 
@@ -130,7 +134,8 @@ inline int run_scenarios(const char* program, const std::vector<Scenario>& scena
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
     const auto each = [&](std::uint64_t sum) { return static_cast<double>(sum) / seeds; };
     std::printf("%-28s %5u schedules of %3.0f steps, conflicts %4.2f, stalled %4.2f each, %6lld ms\n", scenario.name,
-                seeds, each(tally.steps), each(tally.conflicts), each(tally.stalled), static_cast<long long>(took.count()));
+                seeds, each(tally.steps), each(tally.conflicts), each(tally.stalled),
+                static_cast<long long>(took.count()));
     std::fflush(stdout);
   }
   if (found == 0) {

@@ -1,6 +1,7 @@
 // The heap of a schedule test: replaces operator new and delete of the whole program, so that a run can tell
 //   a leak              as many blocks are in use after a schedule as before it
-//   use after free      with `keep`, freed blocks are filled with a pattern and kept until the schedule is over; a write
+//   use after free      with `keep`, freed blocks are filled with a pattern and kept until the schedule is over; a
+//   write
 //                       to one is found then, and what is read from one is no pointer, no timestamp and no value
 //   ABA                 with `reuse`, the block freed last is the next one handed out, whichever thread asks
 // Include it in one source file of a program. Under a sanitizer it does nothing: those look closer, at more cost.

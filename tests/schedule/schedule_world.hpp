@@ -45,8 +45,8 @@ inline Amount amount_of(std::int64_t value) { return value & (k_tag_unit - 1); }
 inline std::uint64_t tag_of(std::int64_t value) { return static_cast<std::uint64_t>(value / k_tag_unit); }
 
 // A rest that a body takes at one of its schedule points: it counts as waiting for `length` turns, so everybody else
-// comes first. Short ones open a window in the protocol, long ones make waiters take it for stalled, and one without end
-// (until all others have ended) shows that nobody depends on it.
+// comes first. Short ones open a window in the protocol, long ones make waiters take it for stalled, and one without
+// end (until all others have ended) shows that nobody depends on it.
 inline constexpr unsigned k_without_end = ~0U;
 struct Nap {
   std::size_t body = 0;
@@ -96,9 +96,10 @@ inline void hook(unsigned point, bool waiting) {
 
 struct WorldOptions {
   std::size_t ring_size = 64;
-  double tower_p = 0.4;                // towers high enough to matter with a handful of keys
+  double lane_p = 0.5;                 // many entries in the express lane, though there are few of them
   std::uint64_t expected_steps = 150;  // about what a run takes; see PctOptions
   std::uint64_t max_steps = 30'000;
+  bool stalls = true;  // some rests are long enough to pass for a stalled thread
 };
 
 class Actor;
@@ -110,10 +111,11 @@ class World {
   // Makes the store. To be called first, by the scenario.
   void open(WorldOptions options = {}) {
     options_ = options;
-    store_ = std::make_unique<Store>(std::less<>(), options.tower_p, options.ring_size);
+    store_ = std::make_unique<Store>(std::less<>(), options.lane_p, options.ring_size);
     std::uint64_t slot_seed = random();
-    // Everything random in the engine: the heights of towers.
-    store_->epochs.for_each_slot([&](engine::EpochDomain::Slot& slot) { slot.random = ++slot_seed * 0x9e3779b97f4a7c15; });
+    // Everything random in the engine: which entries join the express lane.
+    store_->epochs.for_each_slot(
+        [&](engine::EpochDomain::Slot& slot) { slot.random = ++slot_seed * 0x9e3779b97f4a7c15; });
   }
 
   Store& store() { return *store_; }
@@ -138,7 +140,7 @@ class World {
 
   SplitMix random;  // of the scenario's own choices
   HistoryRecorder history;
-  engine::Cts newest_published = 0;  // as the invariant has seen it
+  engine::Cts newest_published = 0;     // as the invariant has seen it
   std::atomic<std::size_t> running{0};  // bodies that have not ended
 
  private:

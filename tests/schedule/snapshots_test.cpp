@@ -92,6 +92,44 @@ void moving(World& world) {
   });
 }
 
+// A reader whose snapshot has moved once and cannot move again goes on at the new one. What it sees there began after
+// its old snapshot and was overwritten since: only the new registration keeps it.
+void moved_and_stuck(World& world) {
+  world.open({.expected_steps = 200, .stalls = false});
+  populate(world, {{1, 0}, {2, 0}, {3, 0}});
+  const auto stage = std::make_shared<std::atomic<int>>(0);
+  world.body([stage](Actor& me) {
+    me.transact([&](Tx& tx) {
+      tx.get(1);
+      stage->store(std::max(stage->load(), 1));
+      me.await(*stage, 2);
+      tx.get(2);
+      stage->store(std::max(stage->load(), 3));
+      me.await(*stage, 4);
+      tx.get(3);
+      tx.get(1);
+      tx.scan(1, 4);
+    });
+  });
+  world.body([stage](Actor& me) {
+    me.await(*stage, 1);
+    me.put(3, 1);
+    me.put(2, 1);
+    stage->store(2);
+    me.await(*stage, 3);
+    me.put(1, 2);
+    me.put(3, 2);
+    me.vacuum();
+    stage->store(4);
+    me.vacuum();
+  });
+  world.body([](Actor& me) {
+    me.vacuum();
+    me.put(2, 5);
+    me.vacuum();
+  });
+}
+
 // Commits above an undecided one: what they overwrite is evidence that its validation needs (design, trap 14).
 void evidence(World& world) {
   world.open({.expected_steps = 450});
@@ -159,6 +197,7 @@ int main(int argc, char** argv) {
                        {{"old_readers", old_readers, 1500, points},
                         {"registration", registration, 3000, points},
                         {"moving", moving, 2000, points},
+                        {"moved_and_stuck", moved_and_stuck, 1500, points},
                         {"evidence", evidence, 2500, points},
                         {"long_chains", long_chains, 1500, points}},
                        argc, argv);

@@ -34,7 +34,9 @@ constexpr const char* k_report = "report of an auditor, who has the number ";
 
 std::string account(std::uint64_t number) { return k_first + std::to_string(number); }
 // Longer or shorter with what it says.
-std::string entry(std::int64_t amount) { return std::to_string(amount) + std::string(static_cast<std::size_t>(amount % 97), '.'); }
+std::string entry(std::int64_t amount) {
+  return std::to_string(amount) + std::string(static_cast<std::size_t>(amount % 97), '.');
+}
 std::int64_t amount(const std::string& text) { return std::strtoll(text.c_str(), nullptr, 10); }
 
 boost::asio::awaitable<void> fill(Bank& bank) {

@@ -55,7 +55,8 @@ class Ordeal {
   void check() {
     CHECK(thrown_.load() > operations_ / 50);
     std::size_t found = 0;
-    for (const auto& [key, value] : database_.handle().range_stream(-1, 2 * k_single)) found += value.intact() ? 1U : 0U;
+    for (const auto& [key, value] : database_.handle().range_stream(-1, 2 * k_single))
+      found += value.intact() ? 1U : 0U;
     CHECK(found == database_.size());
     fluxmap_test::run([](Database& database) -> asio::awaitable<void> {
       co_await database.vacuum();

@@ -128,16 +128,32 @@ std::vector<Operation<Value>> autocommit_operations() {
   using Handle = typename Operation<Value>::Handle;
   using Done = asio::awaitable<void>;
   return {
-      {"get", [](Db&, Handle& h) -> Done { expect(h.get(4) && !h.get(5) && !h.get(7), "get"); co_return; }},
-      {"contains", [](Db&, Handle& h) -> Done { expect(h.contains(4) && !h.contains(5), "contains"); co_return; }},
-      {"visit", [](Db&, Handle& h) -> Done { h.visit(4, [](const Value& v) { Value copy(v); }); co_return; }},
+      {"get",
+       [](Db&, Handle& h) -> Done {
+         expect(h.get(4) && !h.get(5) && !h.get(7), "get");
+         co_return;
+       }},
+      {"contains",
+       [](Db&, Handle& h) -> Done {
+         expect(h.contains(4) && !h.contains(5), "contains");
+         co_return;
+       }},
+      {"visit",
+       [](Db&, Handle& h) -> Done {
+         h.visit(4, [](const Value& v) { Value copy(v); });
+         co_return;
+       }},
       {"get_many",
        [](Db&, Handle& h) -> Done {
          const auto values = h.get_many(std::vector<int>{8, 5, 0, 3});
          expect(values.size() == 4 && values[0] && !values[1] && values[2] && !values[3], "get_many");
          co_return;
        }},
-      {"range", [](Db&, Handle& h) -> Done { expect(h.range(1, 8).size() == 3, "range"); co_return; }},
+      {"range",
+       [](Db&, Handle& h) -> Done {
+         expect(h.range(1, 8).size() == 3, "range");
+         co_return;
+       }},
       {"range_stream",
        [](Db&, Handle& h) -> Done {
          std::vector<Value> copies;
@@ -145,10 +161,12 @@ std::vector<Operation<Value>> autocommit_operations() {
          expect(copies.size() == 5, "range_stream");
          co_return;
        }},
-      {"insert of a new key", [](Db&, Handle& h) -> Done { co_await h.insert(7, Value(7)); }, [](Model& m) { m[7] = 7; }},
+      {"insert of a new key", [](Db&, Handle& h) -> Done { co_await h.insert(7, Value(7)); },
+       [](Model& m) { m[7] = 7; }},
       {"insert of a removed key", [](Db&, Handle& h) -> Done { co_await h.insert(5, Value(7)); },
        [](Model& m) { m[5] = 7; }},
-      {"insert over a value", [](Db&, Handle& h) -> Done { co_await h.insert(4, Value(7)); }, [](Model& m) { m[4] = 7; }},
+      {"insert over a value", [](Db&, Handle& h) -> Done { co_await h.insert(4, Value(7)); },
+       [](Model& m) { m[4] = 7; }},
       {"insert_if_absent of a new key",
        [](Db&, Handle& h) -> Done { expect(co_await h.insert_if_absent(3, Value(7)), "insert_if_absent"); },
        [](Model& m) { m[3] = 7; }},
@@ -158,16 +176,15 @@ std::vector<Operation<Value>> autocommit_operations() {
        true},
       {"remove of nothing",
        [](Db&, Handle& h) -> Done { expect(!(co_await h.remove(5)) && !(co_await h.remove(9)), "remove"); }},
-      {"evict", [](Db&, Handle& h) -> Done { static_cast<void>(co_await h.evict(0)); }, [](Model& m) { m.erase(0); }, true},
+      {"evict", [](Db&, Handle& h) -> Done { static_cast<void>(co_await h.evict(0)); }, [](Model& m) { m.erase(0); },
+       true},
       {"update of a value",
        [](Db&, Handle& h) -> Done {
          static_cast<void>(co_await h.update(8, [](const Value* old) { return Value(old->value() + 1); }));
        },
        [](Model& m) { m[8] = 109; }, true},
       {"update that copies",
-       [](Db&, Handle& h) -> Done {
-         static_cast<void>(co_await h.update(8, [](const Value* old) { return *old; }));
-       }},
+       [](Db&, Handle& h) -> Done { static_cast<void>(co_await h.update(8, [](const Value* old) { return *old; })); }},
       {"update of nothing",
        [](Db&, Handle& h) -> Done {
          static_cast<void>(co_await h.update(9, [](const Value* old) { return Value(old == nullptr ? 9 : 0); }));
@@ -199,9 +216,7 @@ void do_a_lot(Transaction& t) {
   const auto values = t.get_many(std::vector<int>{-1, 2, 8});
   expect(values[0] != nullptr && values[1] == nullptr && values[2] != nullptr, "get_many");
 }
-void effect_of_a_lot(Model& m) {
-  m = {{-1, 4}, {0, 1}, {4, 104}, {5, 1}, {6, 106}, {7, 1}, {8, 108}, {12, 5}};
-}
+void effect_of_a_lot(Model& m) { m = {{-1, 4}, {0, 1}, {4, 104}, {5, 1}, {6, 106}, {7, 1}, {8, 108}, {12, 5}}; }
 
 template <class Value>
 std::vector<Operation<Value>> transaction_operations() {
@@ -210,7 +225,8 @@ std::vector<Operation<Value>> transaction_operations() {
   using Transaction = typename Handle::Transaction;
   using Done = asio::awaitable<void>;
   return {
-      {"transaction", [](Db&, Handle& h) -> Done { co_await h.transaction([](Transaction& t) { do_a_lot<Value>(t); }); },
+      {"transaction",
+       [](Db&, Handle& h) -> Done { co_await h.transaction([](Transaction& t) { do_a_lot<Value>(t); }); },
        effect_of_a_lot},
       {"transaction with a coroutine",
        [](Db&, Handle& h) -> Done {

@@ -89,7 +89,8 @@ class Crowd {
       if (random.below(2) == 0) {
         co_await handle.update(key, [](const std::int64_t* old) { return *old + 1; });
       } else {
-        co_await handle.transaction([&](Transaction& transaction) { transaction.insert(key, *transaction.get(key) + 1); });
+        co_await handle.transaction(
+            [&](Transaction& transaction) { transaction.insert(key, *transaction.get(key) + 1); });
       }
       short_commits_.fetch_add(1);
       co_await hop();
@@ -118,7 +119,8 @@ void crowd_on_one_thread(bool by_range, std::uint64_t seed) {
   run(crowd.fill());
   asio::io_context context(1);
   std::vector<std::future<void>> done;
-  for (unsigned i = 0; i < Crowd::k_coroutines; ++i) done.push_back(asio::co_spawn(context, crowd.one(i), asio::use_future));
+  for (unsigned i = 0; i < Crowd::k_coroutines; ++i)
+    done.push_back(asio::co_spawn(context, crowd.one(i), asio::use_future));
   context.run();
   for (auto& one : done) one.get();
   crowd.check();

@@ -27,8 +27,8 @@ constexpr std::uint64_t k_keys = 100;
 constexpr unsigned k_rounds = 16;  // numbers are looked at between them: they are exact only while nothing is under way
 constexpr std::uint64_t k_rss_slack = 24U << 20;  // bags of retired versions, the allocator's arenas
 
-// Versions that committers have not got round to: each prunes only the chains that it writes, by a view of the snapshots
-// that is up to a few dozen of its commits old.
+// Versions that committers have not got round to: each prunes only the chains that it writes, by a view of the
+// snapshots that is up to a few dozen of its commits old.
 constexpr std::uint64_t slack(std::uint64_t open_transactions) {
   return k_threads * (64 + open_transactions / 2) + 4 * k_keys;
 }
@@ -126,7 +126,9 @@ TEST_CASE("inserting_and_removing_ever_new_keys_leaves_memory_flat", "[stress]")
   for (unsigned round = 0; round < k_rounds; ++round) {
     run_on_pool(k_threads, k_threads, [&](unsigned number) -> asio::awaitable<void> {
       auto handle = database.handle();
-      const auto key = [&](std::uint64_t i) { return "a key of coroutine " + std::to_string(number) + ": " + std::to_string(i); };
+      const auto key = [&](std::uint64_t i) {
+        return "a key of coroutine " + std::to_string(number) + ": " + std::to_string(i);
+      };
       for (std::uint64_t i = round * length; i < (round + 1) * length; ++i) {
         co_await handle.insert(key(i), std::string(i % 100, 'x'));
         if (i >= k_window) {

@@ -1,8 +1,8 @@
 // Random transactions on few keys by coroutines that hop between the threads of a pool, recorded and checked.
 #pragma once
 
-#include "support/record_autocommit.hpp"
 #include "support/catch.hpp"
+#include "support/record_autocommit.hpp"
 #include "support/run.hpp"
 #include "support/scale.hpp"
 #include "support/seed.hpp"

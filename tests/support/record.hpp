@@ -134,10 +134,10 @@ class RecordedTransaction {
     held_.erase(key);
   }
 
-  void range(std::int64_t first, std::int64_t last) { whole(first, last, transaction_.range(Keys::key(first), Keys::key(last))); }
-  void prefix_scan(std::int64_t group)
-    requires Keys::k_has_prefixes
-  {
+  void range(std::int64_t first, std::int64_t last) {
+    whole(first, last, transaction_.range(Keys::key(first), Keys::key(last)));
+  }
+  void prefix_scan(std::int64_t group) requires Keys::k_has_prefixes {
     whole(group * Keys::k_group, (group + 1) * Keys::k_group, transaction_.prefix_scan(Keys::prefix(group)));
   }
   // Takes at most `most` items of a lazy scan, and calls between() after each.
@@ -231,8 +231,9 @@ inline CheckResult resolve(std::vector<TxnRecord>& history) {
     if (found != positions.end()) {
       read.version = found->second;
     } else if (fault.ok() && txn.committed) {
-      fault = {Anomaly::uncommitted_read, describe(txn) + " read a value of T" + std::to_string(read.version) +
-                                              ", which did not commit", {txn.id, read.version}};
+      fault = {Anomaly::uncommitted_read,
+               describe(txn) + " read a value of T" + std::to_string(read.version) + ", which did not commit",
+               {txn.id, read.version}};
     }
   };
   for (TxnRecord& txn : history) {

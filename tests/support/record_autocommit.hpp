@@ -17,8 +17,8 @@
 namespace fluxmap_test {
 
 // A handle whose operations are recorded. For one coroutine. No transaction may announce its reads (reserve_after = 0)
-// while a write is under way: an epoch guard is held around it, so that the version written stays in memory however soon
-// it is overwritten, and so the write must not have to wait.
+// while a write is under way: an epoch guard is held around it, so that the version written stays in memory however
+// soon it is overwritten, and so the write must not have to wait.
 template <class Keys, class Value>
 class RecordedHandle {
  public:
@@ -47,9 +47,8 @@ class RecordedHandle {
   }
   void visit(std::int64_t key) {
     read([&](TxnRecord& record) {
-      const bool found = handle_.visit(Keys::key(key), [&](const Value& value) {
-        record.reads.push_back(seen_read(key, &value));
-      });
+      const bool found =
+          handle_.visit(Keys::key(key), [&](const Value& value) { record.reads.push_back(seen_read(key, &value)); });
       if (!found) record.reads.push_back({key, k_unknown_absent, false, 0});
     });
   }
@@ -67,9 +66,7 @@ class RecordedHandle {
   void range(std::int64_t first, std::int64_t last) {
     whole(first, last, [&] { return handle_.range(Keys::key(first), Keys::key(last)); });
   }
-  void prefix_scan(std::int64_t group)
-    requires Keys::k_has_prefixes
-  {
+  void prefix_scan(std::int64_t group) requires Keys::k_has_prefixes {
     whole(group * Keys::k_group, (group + 1) * Keys::k_group, [&] { return handle_.prefix_scan(Keys::prefix(group)); });
   }
   void stream(std::int64_t first, std::int64_t last, std::size_t most) {
@@ -122,7 +119,7 @@ class RecordedHandle {
     {
       const fluxmap::detail::EpochGuard guard(store_.epochs);
       const Value written = co_await handle_.update(Keys::key(key), [&](const Value* old) {
-        record.reads.assign(1, seen_read(key, old));  // the last call counts
+        record.reads.assign(1, seen_read(key, old));        // the last call counts
         if (record.id % 4 == 0) std::this_thread::yield();  // for others to come in between
         return Value(write, key, &where);
       });

@@ -23,7 +23,7 @@
 namespace fluxmap_test {
 
 #if defined(FLUXMAP_TEST_TSAN)
-inline constexpr unsigned k_sanitizer_cost = 30;
+inline constexpr unsigned k_sanitizer_cost = 15;
 #elif defined(FLUXMAP_TEST_ASAN)
 inline constexpr unsigned k_sanitizer_cost = 5;
 #else

@@ -24,8 +24,7 @@ class Tagged {
     report();
   }
   Tagged(const Tagged& other) : write_(other.write_), key_(other.key_), words_(other.words_) {}
-  Tagged(Tagged&& other) noexcept
-      : write_(other.write_), key_(other.key_), words_(other.words_), where_(other.where_) {
+  Tagged(Tagged&& other) noexcept : write_(other.write_), key_(other.key_), words_(other.words_), where_(other.where_) {
     report();
   }
   Tagged& operator=(const Tagged& other) {
@@ -64,8 +63,8 @@ inline void expect(bool good, const char* what) {
   if (!good) fail_stress(what);
 }
 
-// Gives way to other threads now and then: the engine compares keys in the middle of commits, so that the windows between
-// the steps of the protocol are met by chance, too.
+// Gives way to other threads now and then: the engine compares keys in the middle of commits, so that the windows
+// between the steps of the protocol are met by chance, too.
 struct YieldingLess {
   using is_transparent = void;
   template <class A, class B>
@@ -97,9 +96,7 @@ struct TextKeys {
   static constexpr std::int64_t k_digit = 100;
 
   // Ordered as the numbers are: "group 01/03" is number 7.
-  static Key key(std::int64_t number) {
-    return prefix(number / k_group) + two_digits(number % k_group);
-  }
+  static Key key(std::int64_t number) { return prefix(number / k_group) + two_digits(number % k_group); }
   static std::int64_t number(std::string_view key) {
     return two_numbers(key.substr(6, 2)) * k_group + two_numbers(key.substr(9, 2));
   }

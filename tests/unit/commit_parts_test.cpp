@@ -160,7 +160,7 @@ TEST_CASE("what_is_not_durable_is_not_published", "[trap-04]") {
   CHECK(ring.decided() == 1);
   CHECK(ring.published() == 0);
 
-  auto* const entry = Entry<int, int>::make(1, 1);
+  auto* const entry = Entry<int, int>::make(1);
   auto* const version = IntVersion::make(0, 7);
   version->stamp_bits = Stamp::tagged(&record, 0).bits();
   entry->head = version;

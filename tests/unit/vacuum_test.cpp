@@ -24,7 +24,7 @@ using IntVacuum = Vacuum<int, int, std::less<>>;
 
 // An entry whose chain holds the given timestamps, newest first.
 struct Chain {
-  explicit Chain(std::initializer_list<Cts> newest_first) : entry(IntEntry::make(1, 1)) {
+  explicit Chain(std::initializer_list<Cts> newest_first) : entry(IntEntry::make(1)) {
     IntVersion* newer = nullptr;
     for (const Cts cts : newest_first) {
       auto* const version = IntVersion::make(0, static_cast<int>(cts));
@@ -164,7 +164,7 @@ TEST_CASE("one_thread_at_a_time_prunes_a_chain") {
 TEST_CASE("an_entry_has_one_token_which_its_creator_holds_first") {
   EpochDomain epochs;
   using Work = WorkList<IntEntry>;
-  std::vector<IntEntry*> entries{IntEntry::make(1, 0), IntEntry::make(1, 1), IntEntry::make(1, 2)};
+  std::vector<IntEntry*> entries{IntEntry::make(0), IntEntry::make(1), IntEntry::make(2)};
   CHECK_FALSE(Work::acquire(*entries[0]));
   Work::release_token(*entries[0]);
   CHECK(Work::acquire(*entries[0]));
@@ -243,7 +243,7 @@ TEST_CASE("a_writer_that_meets_a_closed_chain_helps_and_starts_a_new_one", "[tra
     // As vacuum leaves it when it is interrupted between closing and unlinking.
     closed = store.index
                  .find_or_link(
-                     guard, 5, [](unsigned height) { return IntEntry::make(height, 5); }, [](IntEntry*) {})
+                     guard, 5, [] { return IntEntry::make(5); }, [](IntEntry*) {})
                  .first;
     closed->head = IntEntry::closed();
     CHECK(value_of(store, 5) == -1);

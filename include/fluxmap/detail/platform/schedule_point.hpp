@@ -50,9 +50,6 @@ enum class Point : unsigned {
   read_older,        // a reader is about to step to an older version
   view_floor,        // a pruner has raised the floor, has not listed the snapshots yet
   epoch_loaded,      // the epoch was read, the slot not claimed with it yet
-  find_level,        // a search is about to go down one level
-  mark_level,        // about to mark one level of a leaving entry
-  unlink,            // about to unlink a leaving entry from one level
   vacuum_released,   // vacuum has given back an entry's token, has not looked once more yet
 };
 
