@@ -51,6 +51,30 @@ void holes(World& world) {
   });
 }
 
+// Two wait for a timestamp whose owner sleeps. One of them makes it a hole and commits for a lap, until it has the same
+// slot; then the other one wakes up and must not make a hole of that.
+void late_waiter(World& world) {
+  world.open({.ring_size = 16, .expected_steps = 900, .stalls = false});
+  const auto stage = std::make_shared<std::atomic<int>>(0);
+  const auto lap = static_cast<unsigned>(13 + world.random.below(4));
+  world.body([stage](Actor& me) {
+    me.rest_at(Point::cts_taken, 0, 150);
+    stage->store(1);
+    me.put(1, 1);
+  });
+  world.body([stage](Actor& me) {
+    me.await(*stage, 1);
+    me.put(2, 1);
+    me.put(2, 2);
+    me.read_only([](Tx& tx) { tx.get(3), tx.get(1); });
+  });
+  world.body([stage, lap](Actor& me) {
+    me.await(*stage, 1);
+    me.rest_at(Point::cts_claimed, lap, 100);
+    for (int round = 0; round < 18; ++round) me.put(3, round);
+  });
+}
+
 // More commits than slots, by as many threads as the ring allows for.
 void laps(World& world) {
   world.open({.ring_size = 16, .expected_steps = 950});
@@ -167,8 +191,9 @@ int main(int argc, char** argv) {
                                      Point::decided,     Point::ring_marked,     Point::published,
                                      Point::abort_pop,   Point::latch_before_cas};
   return run_scenarios("schedule_commit_ring_test",
-                       {{"stalled_committers", stalled_committers, 3000, points},
+                       {{"stalled_committers", stalled_committers, 2000, points},
                         {"holes", holes, 1500, {Point::cts_taken, Point::cts_claimed, Point::committing}},
+                        {"late_waiter", late_waiter, 500, points},
                         {"laps", laps, 500, points},
                         {"read_your_commit", read_your_commit, 2000, points},
                         {"monotonic_reads", monotonic_reads, 2000, points},

@@ -180,7 +180,7 @@ int main(int argc, char** argv) {
                         {"phantom_remove", phantom_remove, 1500, commit},
                         {"moved_keys", moved_keys, 1500, commit},
                         {"early_end", early_end, 2000, commit},
-                        {"own_writes", own_writes, 1500, commit},
-                        {"queue", queue, 1500, commit}},
+                        {"own_writes", own_writes, 1000, commit},
+                        {"queue", queue, 1000, commit}},
                        argc, argv);
 }

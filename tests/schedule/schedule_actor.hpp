@@ -299,6 +299,11 @@ class Actor {
     for (int turn = 0; turn < 100 && stage.load() < reached; ++turn) engine::schedule_wait(Point::find_step);
   }
 
+  // A rest of the body at a point of its own choice, beside those that are drawn.
+  void rest_at(Point point, unsigned occurrence, unsigned length) {
+    thread_probe.naps.push_back({index_, static_cast<unsigned>(point), occurrence, length});
+  }
+
   World& world() { return world_; }
   HistoryRecorder::Lane& lane() { return lane_; }
 

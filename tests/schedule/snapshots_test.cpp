@@ -196,9 +196,9 @@ int main(int argc, char** argv) {
   return run_scenarios("schedule_snapshots_test",
                        {{"old_readers", old_readers, 1500, points},
                         {"registration", registration, 3000, points},
-                        {"moving", moving, 2000, points},
-                        {"moved_and_stuck", moved_and_stuck, 1500, points},
-                        {"evidence", evidence, 2500, points},
+                        {"moving", moving, 1500, points},
+                        {"moved_and_stuck", moved_and_stuck, 500, points},
+                        {"evidence", evidence, 2000, points},
                         {"long_chains", long_chains, 1500, points}},
                        argc, argv);
 }
