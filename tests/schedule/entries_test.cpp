@@ -213,6 +213,24 @@ void work_list(World& world) {
   });
 }
 
+// A commit finds the token of an entry with a vacuum that has just seen nothing to do there.
+void token_hand_over(World& world) {
+  world.open({.expected_steps = 100, .stalls = false});
+  populate(world, {{1, 0}});
+  const auto stage = std::make_shared<std::atomic<int>>(0);
+  const auto rest = static_cast<unsigned>(world.random.below(6));
+  world.body([stage, rest](Actor& me) {
+    me.put(1, 1);
+    stage->store(1);
+    me.rest_at(Point::read_head, rest, 2);
+    me.vacuum();
+  });
+  world.body([stage](Actor& me) {
+    me.await(*stage, 1);
+    me.update(1, me.random.below(2) == 0 ? none : plus_one);
+  });
+}
+
 }  // namespace
 }  // namespace fluxmap_test
 
@@ -231,6 +249,7 @@ int main(int argc, char** argv) {
                         {"passing_searches", passing_searches, 1500, leaving},
                         {"cells", cells, 800, leaving},
                         {"one_key", one_key, 1500, leaving},
-                        {"work_list", work_list, 1500, leaving}},
+                        {"work_list", work_list, 1500, leaving},
+                        {"token_hand_over", token_hand_over, 1000, leaving}},
                        argc, argv);
 }
