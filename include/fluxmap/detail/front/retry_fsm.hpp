@@ -36,11 +36,13 @@ class RetryFsm {
  private:
   std::chrono::nanoseconds jittered(std::uint64_t doublings) noexcept {
     using std::chrono::nanoseconds;
-    const nanoseconds cap = policy_.backoff_cap;
-    nanoseconds bound = policy_.backoff;
-    for (; doublings > 0 && bound < cap; --doublings) bound *= 2;
-    bound = std::min(bound, cap);
-    if (bound <= nanoseconds{0}) return nanoseconds{0};
+    // Any policy is arithmetic without overflow: nothing negative is doubled, nothing is doubled beyond the cap.
+    constexpr auto k_longest = std::chrono::duration_cast<std::chrono::microseconds>(nanoseconds::max());
+    const std::chrono::microseconds cap = std::min(policy_.backoff_cap, k_longest);
+    std::chrono::microseconds first = std::min(policy_.backoff, cap);
+    if (first <= std::chrono::microseconds{0}) return nanoseconds{0};
+    for (; doublings > 0 && first < cap; --doublings) first = first > cap / 2 ? cap : first * 2;
+    const nanoseconds bound = first;
     random_ ^= random_ << 13;  // xorshift64 (Marsaglia 2003)
     random_ ^= random_ >> 7;
     random_ ^= random_ << 17;
