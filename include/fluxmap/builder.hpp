@@ -6,11 +6,18 @@
 
 #include <chrono>
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
 
 namespace fluxmap::inline FLUXMAP_ABI {
+
+namespace detail {
+struct BuilderAccess;
+}
 
 // Collects options and makes databases. Setters return the builder; options are checked by build(), which throws
 // errc::invalid_option with the option's name. Not thread-safe; may be used more than once.
@@ -20,7 +27,43 @@ class DatabaseBuilder {
   using DatabaseType = Database<Key, Value, Compare>;
 
   // No log: what is in memory is all there is. The default.
-  DatabaseBuilder& in_memory() { return *this; }
+  DatabaseBuilder& in_memory() {
+    open_ = nullptr;
+    return *this;
+  }
+
+  // With a log in a directory: a commit is acknowledged when the operating system has it, which survives the end of
+  // the process, and is synced in the background, so that a power cut costs the last moments at most. Readers see a
+  // commit as soon as it is decided. Key and Value need a Codec.
+  DatabaseBuilder& durability_relaxed(PersistenceOptions options) {
+    return persistent(std::move(options), detail::LogLevel::relaxed);
+  }
+  // With a log in a directory: a commit is acknowledged, and visible to readers, when it is on the disk. Commits that
+  // wait share one sync. Key and Value need a Codec.
+  DatabaseBuilder& durability_full(PersistenceOptions options) {
+    return persistent(std::move(options), detail::LogLevel::full);
+  }
+
+  // durability_relaxed syncs at the first of these: so long after the first commit that is not synced (100 ms by
+  // default), or once so many commits, or bytes of log, are not.
+  DatabaseBuilder& flush_interval(std::chrono::milliseconds interval) {
+    setup_.log.flush_interval = interval;
+    return *this;
+  }
+  DatabaseBuilder& flush_after_commits(std::size_t commits) {
+    setup_.log.flush_after_commits = commits;
+    return *this;
+  }
+  DatabaseBuilder& flush_after_bytes(std::size_t bytes) {
+    setup_.log.flush_after_bytes = bytes;
+    return *this;
+  }
+
+  // Called now and then while a directory is read, by the thread that reads it. Must not throw.
+  DatabaseBuilder& on_recovery_progress(std::function<void(const RecoveryProgress&)> report) {
+    setup_.progress = std::move(report);
+    return *this;
+  }
 
   // Vacuums by itself, on a thread of its own, every interval.
   DatabaseBuilder& auto_vacuum(VacuumOptions options) {
@@ -40,17 +83,23 @@ class DatabaseBuilder {
     return *this;
   }
 
+  // Makes the database, with what its directory holds. Throws boost::system::system_error: errc::invalid_option;
+  // errc::already_open; errc::log_corrupt with the file and the offset; errc::decode_failed where the directory holds
+  // other types; or an error of the operating system with the path. Where it throws, the directory is unchanged, except
+  // that a missing one may have been made. O(entries + log).
   std::shared_ptr<DatabaseType> build() const {
-    if (!(skiplist_p_ > 0.0 && skiplist_p_ < 1.0)) {
-      detail::throw_error(errc::invalid_option, "fluxmap: skiplist_p must lie in (0, 1)");
+    check();
+    std::shared_ptr<DatabaseType> database(new DatabaseType(comparator_or_default(), skiplist_p_));
+    if (open_ != nullptr) {
+      detail::PersistenceSetup setup = setup_;
+      setup.files = files_ != nullptr ? files_ : std::make_shared<detail::PosixFileSystem>();
+      open_(*database, std::move(setup));
     }
-    if (auto_vacuum_ && auto_vacuum_->interval <= std::chrono::milliseconds::zero()) {
-      detail::throw_error(errc::invalid_option, "fluxmap: auto_vacuum's interval must be positive");
-    }
-    return std::shared_ptr<DatabaseType>(new DatabaseType(comparator_or_default(), skiplist_p_, auto_vacuum_));
+    if (auto_vacuum_) database->start_upkeep(*auto_vacuum_);
+    return database;
   }
 
-  // The same, without blocking the caller's thread where there is something to wait for.
+  // The same, on a thread of its own where there is a directory to be read.
   asio::awaitable<std::shared_ptr<DatabaseType>> async_build() const { return build_op(*this); }
   template <boost::asio::completion_token_for<void(boost::system::error_code, std::shared_ptr<DatabaseType>)> Token>
   auto async_build(Token&& token) const {
@@ -59,6 +108,32 @@ class DatabaseBuilder {
   }
 
  private:
+  friend struct detail::BuilderAccess;
+
+  // Only here the codecs are asked for: a database in memory needs none.
+  DatabaseBuilder& persistent(PersistenceOptions options, detail::LogLevel level) {
+    setup_.options = std::move(options);
+    setup_.log.level = level;
+    open_ = [](DatabaseType& database, detail::PersistenceSetup setup) { database.open(std::move(setup)); };
+    return *this;
+  }
+
+  static void require(bool condition, const char* message) {
+    if (!condition) detail::throw_error(errc::invalid_option, message);
+  }
+  void check() const {
+    require(skiplist_p_ > 0.0 && skiplist_p_ < 1.0, "fluxmap: skiplist_p must lie in (0, 1)");
+    require(!auto_vacuum_ || auto_vacuum_->interval > std::chrono::milliseconds::zero(),
+            "fluxmap: auto_vacuum's interval must be positive");
+    require(setup_.log.flush_interval > std::chrono::milliseconds::zero(), "fluxmap: flush_interval must be positive");
+    require(setup_.log.flush_after_commits > 0, "fluxmap: flush_after_commits must be positive");
+    require(setup_.log.flush_after_bytes > 0, "fluxmap: flush_after_bytes must be positive");
+    if (open_ == nullptr) return;
+    require(!setup_.options.directory.empty(), "fluxmap: the directory has no name");
+    require(setup_.options.segment_bytes > 0 && setup_.options.segment_bytes <= k_max_segment,
+            "fluxmap: segment_bytes must be positive, and 16 GiB at most");
+  }
+
   Compare comparator_or_default() const {
     if (compare_) return *compare_;
     if constexpr (std::default_initializable<Compare>) {
@@ -68,11 +143,20 @@ class DatabaseBuilder {
     }
   }
 
-  static asio::awaitable<std::shared_ptr<DatabaseType>> build_op(DatabaseBuilder self) { co_return self.build(); }
+  static asio::awaitable<std::shared_ptr<DatabaseType>> build_op(DatabaseBuilder self) {
+    if (self.open_ == nullptr) co_return self.build();
+    auto work = [builder = std::move(self)] { return builder.build(); };  // named: see run_on_thread
+    co_return co_await detail::run_on_thread(std::move(work));
+  }
+
+  static constexpr std::uint64_t k_max_segment = std::uint64_t{16} << 30;  // offsets in records have 35 bits
 
   std::optional<Compare> compare_;
   double skiplist_p_ = DatabaseType::k_default_p;
   std::optional<VacuumOptions> auto_vacuum_;
+  detail::PersistenceSetup setup_;
+  void (*open_)(DatabaseType&, detail::PersistenceSetup) = nullptr;  // null: in memory
+  std::shared_ptr<detail::FileSystem> files_;                        // null: the operating system's
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI

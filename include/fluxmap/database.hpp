@@ -2,6 +2,8 @@
 #pragma once
 
 #include <fluxmap/detail/front/async_op.hpp>
+#include <fluxmap/detail/front/persistence.hpp>
+#include <fluxmap/detail/front/resume.hpp>
 #include <fluxmap/detail/txn/session.hpp>
 #include <fluxmap/detail/upkeep/auto_vacuum.hpp>
 #include <fluxmap/detail/upkeep/vacuum.hpp>
@@ -60,7 +62,7 @@ class Database {
   using key_compare = Compare;
 
   // In memory, with default options.
-  Database() : Database(Compare(), k_default_p, std::nullopt) {}
+  Database() : Database(Compare(), k_default_p) {}
   static DatabaseBuilder<Key, Value, Compare> builder() { return {}; }
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -109,6 +111,7 @@ class Database {
       oldest = std::min(oldest, snapshot);
     });
     stats.oldest_snapshot_age = now - oldest;
+    if (persistence_ != nullptr) persistence_->add_to(stats);
     return stats;
   }
 
@@ -121,19 +124,36 @@ class Database {
                                                     [store = store_] { return detail::vacuum_op(store); });
   }
 
-  // Returns when all commits so far are as durable as the level promises: in memory, at once.
+  // Writes a checkpoint: everything published so far, in one file; then drops the log before it. Runs on a thread of
+  // its own; others go on reading and writing. Completes at once in memory. Fails with the error of the operating
+  // system, which is counted, and after which the log is what it was; with errc::log_failed, or errc::closed.
+  asio::awaitable<void> checkpoint() { return checkpoint_op(store_, persistence_); }
+  template <boost::asio::completion_token_for<void(error_code)> Token>
+  auto checkpoint(Token&& token) {
+    return detail::initiate_with_code<void>(std::forward<Token>(token), [store = store_, persistence = persistence_] {
+      return checkpoint_op(store, persistence);
+    });
+  }
+
+  // Returns when all commits so far are on the disk, whatever the level; in memory, at once. Fails with
+  // errc::log_failed. When cancelled only the wait ends.
   asio::awaitable<void> flush() { return flush_op(store_); }
   template <boost::asio::completion_token_for<void(error_code)> Token>
   auto flush(Token&& token) {
     return detail::initiate_with_code<void>(std::forward<Token>(token), [store = store_] { return flush_op(store); });
   }
 
-  // Stops the database: every later call fails with errc::closed, on handles and open transactions too.
-  asio::awaitable<void> close() { return close_op(store_, upkeep_); }
+  // Stops the database: every later call fails with errc::closed, on handles and open transactions too. What was
+  // committed is on the disk, and the directory may be opened again, when it completes; operations that wait for the
+  // log complete before. Fails with errc::log_failed if the log has failed, now or earlier; the database is closed then
+  // as well.
+  asio::awaitable<void> close() { return close_op(store_, upkeep_, persistence_); }
   template <boost::asio::completion_token_for<void(error_code)> Token>
   auto close(Token&& token) {
     return detail::initiate_with_code<void>(std::forward<Token>(token),
-                                            [store = store_, upkeep = upkeep_] { return close_op(store, upkeep); });
+                                            [store = store_, upkeep = upkeep_, persistence = persistence_] {
+                                              return close_op(store, upkeep, persistence);
+                                            });
   }
 
  private:
@@ -141,10 +161,15 @@ class Database {
   friend struct detail::TransactionAccess;
   static constexpr double k_default_p = 0.5;
 
-  Database(Compare compare, double skiplist_p, std::optional<VacuumOptions> auto_vacuum)
-      : store_(std::make_shared<StoreType>(std::move(compare), skiplist_p)) {
-    if (!auto_vacuum) return;
-    upkeep_ = std::make_shared<detail::AutoVacuum>(auto_vacuum->interval, [store = store_.get()](const auto& stopping) {
+  Database(Compare compare, double skiplist_p) : store_(std::make_shared<StoreType>(std::move(compare), skiplist_p)) {}
+
+  // For the builder: brings a directory in. Before anybody uses the database.
+  void open(detail::PersistenceSetup setup) {
+    persistence_ = std::make_shared<detail::TypedPersistence<Key, Value, Compare>>(store_, std::move(setup));
+  }
+
+  void start_upkeep(const VacuumOptions& auto_vacuum) {
+    upkeep_ = std::make_shared<detail::AutoVacuum>(auto_vacuum.interval, [store = store_.get()](const auto& stopping) {
       try {
         VacuumReport report;
         detail::Vacuum<Key, Value, Compare> vacuum(store->index, store->epochs, store->snapshots);
@@ -158,17 +183,31 @@ class Database {
   void shut_down() noexcept {
     store_->close();
     if (upkeep_ != nullptr) upkeep_->stop();
+    if (persistence_ != nullptr) persistence_->stop();
   }
 
   static asio::awaitable<void> flush_op(std::shared_ptr<StoreType> store) {
     store->check_open();
-    co_return;
+    if (store->log == nullptr) co_return;
+    store->log->check_usable();
+    co_await detail::wait_synced(*store->log, store->ring.decided());
   }
-  static asio::awaitable<void> close_op(std::shared_ptr<StoreType> store, std::shared_ptr<detail::AutoVacuum> upkeep) {
+  static asio::awaitable<void> checkpoint_op(std::shared_ptr<StoreType> store,
+                                             std::shared_ptr<detail::Persistence> persistence) {
+    store->check_open();
+    if (persistence == nullptr) co_return;
+    auto work = [persistence] { persistence->checkpoint(); };  // named: see run_on_thread
+    co_await detail::run_on_thread(std::move(work));
+  }
+  static asio::awaitable<void> close_op(std::shared_ptr<StoreType> store, std::shared_ptr<detail::AutoVacuum> upkeep,
+                                        std::shared_ptr<detail::Persistence> persistence) {
     store->check_open();
     store->close();
     if (upkeep != nullptr) upkeep->request_stop();
-    co_return;
+    if (persistence == nullptr) co_return;
+    auto work = [persistence] { persistence->stop(); };  // named: see run_on_thread
+    co_await detail::run_on_thread(std::move(work));
+    store->log->check_usable();
   }
 
   static void add(std::uint64_t& sum, const detail::StripedCount& count) noexcept {
@@ -180,6 +219,7 @@ class Database {
 
   std::shared_ptr<StoreType> store_;
   std::shared_ptr<detail::AutoVacuum> upkeep_;
+  std::shared_ptr<detail::Persistence> persistence_;  // null: in memory
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI

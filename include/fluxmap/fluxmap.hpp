@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fluxmap/builder.hpp>
+#include <fluxmap/codec.hpp>
 #include <fluxmap/config.hpp>
 #include <fluxmap/database.hpp>
 #include <fluxmap/error.hpp>

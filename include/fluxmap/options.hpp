@@ -4,7 +4,9 @@
 #include <fluxmap/config.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
 
 namespace fluxmap::inline FLUXMAP_ABI {
 
@@ -28,6 +30,23 @@ struct TransactionOptions {
 // When the database frees versions by itself.
 struct VacuumOptions {
   std::chrono::milliseconds interval{30000};
+};
+
+// Where and how the log is kept.
+struct PersistenceOptions {
+  std::filesystem::path directory;  // of this database alone; made, with its parents, where it is missing
+  // The log is cut into files of this size, each set aside on the disk in advance. One of them is held in memory while
+  // the database is opened; a larger one means fewer syncs for rotation.
+  std::size_t segment_bytes = std::size_t{16} << 20;
+  // A checkpoint is written by itself once this much log has piled up since the last one. Smaller: less to replay at
+  // the next opening, more to write meanwhile. 0: only by checkpoint().
+  std::size_t checkpoint_after_bytes = std::size_t{64} << 20;
+};
+
+// How far the opening of a directory has come.
+struct RecoveryProgress {
+  std::uint64_t done = 0;   // bytes read
+  std::uint64_t total = 0;  // bytes to be read
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI

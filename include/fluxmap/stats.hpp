@@ -23,12 +23,14 @@ struct Stats {
   std::uint64_t reservations = 0;         // times a starving transaction had to announce its reads
   std::uint64_t evictions = 0;
   std::uint64_t expirations = 0;
-  std::uint64_t vacuumed_versions = 0;  // versions freed by committers and by vacuum
-  std::uint64_t vacuumed_entries = 0;   // index entries unlinked by vacuum
-  std::uint64_t log_bytes = 0;
-  std::uint64_t log_syncs = 0;
-  std::uint64_t recovered_commits = 0;
-  std::uint64_t truncated_bytes = 0;
+  std::uint64_t vacuumed_versions = 0;   // versions freed by committers and by vacuum
+  std::uint64_t vacuumed_entries = 0;    // index entries unlinked by vacuum
+  std::uint64_t log_bytes = 0;           // written to the log since the database was opened
+  std::uint64_t log_syncs = 0;           // syncs of the log since then
+  std::uint64_t checkpoints = 0;         // checkpoints completed since then
+  std::uint64_t failed_checkpoints = 0;  // and those that failed; the log is kept then
+  std::uint64_t recovered_commits = 0;   // replayed from the log when the database was opened
+  std::uint64_t truncated_bytes = 0;     // of a torn tail, cut off when the database was opened
 };
 
 // What one vacuum did.

@@ -1,9 +1,11 @@
 // A door into the engine for the project's own tests and benchmarks. Not part of the interface. · layer: front
 #pragma once
 
+#include <fluxmap/builder.hpp>
 #include <fluxmap/database.hpp>
 #include <fluxmap/detail/txn/autocommit.hpp>
 
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -21,6 +23,14 @@ struct TransactionAccess {
   template <class K, class V, class C>
   static Session<K, V, C>& session(Handle<K, V, C>& handle) {
     return *handle.session_;
+  }
+};
+
+// Opens a database on a file system of a test's.
+struct BuilderAccess {
+  template <class K, class V, class C>
+  static void use(DatabaseBuilder<K, V, C>& builder, std::shared_ptr<FileSystem> files) {
+    builder.files_ = std::move(files);
   }
 };
 

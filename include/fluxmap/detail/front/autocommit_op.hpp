@@ -29,11 +29,13 @@ asio::awaitable<void> insert_op(SessionPtr<Key, Value, Compare> session, Key key
   auto& store = session->store();
   SingleWrite<Key, Value, Compare> write(store, std::move(key));
   write.set_value(std::move(value));
-  if (write.put(true)) co_return;
-  StepAside aside(store);
-  do {
-    co_await aside.wait();
-  } while (!write.put(aside.willing()));
+  if (!write.put(true)) {
+    StepAside aside(store);
+    do {
+      co_await aside.wait();
+    } while (!write.put(aside.willing()));
+  }
+  if (!is_acknowledged(store, write.needed())) co_await wait_acknowledged(*store.log, write.needed());
 }
 
 // Runs write.update(decide) to its end. `decide` may be called several times.
@@ -59,6 +61,7 @@ asio::awaitable<bool> insert_if_absent_op(SessionPtr<Key, Value, Compare> sessio
     return inserted ? std::move(version) : nullptr;
   };
   if (!write.update(decide, true)) co_await update_to_end(write, store, decide);
+  if (!is_acknowledged(store, write.needed())) co_await wait_acknowledged(*store.log, write.needed());
   co_return inserted;
 }
 
@@ -79,6 +82,7 @@ asio::awaitable<Removed> remove_op(SessionPtr<Key, Value, Compare> session, Key 
     return PrivateVersion<Value>(old != nullptr ? Version<Value>::make(Stamp::k_tombstone) : nullptr);
   };
   if (!write.update(decide, true)) co_await update_to_end(write, store, decide);
+  if (!is_acknowledged(store, write.needed())) co_await wait_acknowledged(*store.log, write.needed());
   if (evicting && removed) {
     EpochGuard guard(store.epochs);
     guard.counters().evictions.add(1);
@@ -97,6 +101,7 @@ asio::awaitable<updated_t<Value>> update_op(SessionPtr<Key, Value, Compare> sess
     return PrivateVersion<Value>(Version<Value>::make(0, std::move(value)));
   };
   if (!write.update(decide, true)) co_await update_to_end(write, store, decide);
+  if (!is_acknowledged(store, write.needed())) co_await wait_acknowledged(*store.log, write.needed());
   if constexpr (std::copy_constructible<Value>) co_return std::move(*written);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fluxmap/detail/front/async_op.hpp>
+#include <fluxmap/detail/front/resume.hpp>
 #include <fluxmap/detail/txn/session.hpp>
 
 #include <chrono>
@@ -41,7 +42,8 @@ class StepAside {
   bool willing_ = true;
 };
 
-// Commits a state; the caller keeps it alive. Throws ConflictError. After an exception the transaction has ended.
+// Commits a state, and waits for the log; the caller keeps it alive. Throws ConflictError. After an exception the
+// transaction has ended.
 template <class Key, class Value, class Compare>
 asio::awaitable<void> commit_state(TxnState<Key, Value, Compare>& state, Store<Key, Value, Compare>& store,
                                    const Reservation<Key, Value>* mine) {
@@ -53,6 +55,7 @@ asio::awaitable<void> commit_state(TxnState<Key, Value, Compare>& state, Store<K
   for (;;) {  // bounded: by StepAside, and by how often a commit can be taken for stalled
     switch (state.try_commit(mine, aside.willing())) {
       case CommitOutcome::committed:
+        if (!is_acknowledged(store, state.needed())) co_await wait_acknowledged(*store.log, state.needed());
         co_return;
       case CommitOutcome::conflict:
         throw ConflictError(state.conflict_key());

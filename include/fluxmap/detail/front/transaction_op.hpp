@@ -93,7 +93,7 @@ struct TransactionRun {
             } else {
               closure(transaction);
             }
-            if (!try_finish(transaction, announcement)) co_await finish(transaction, store, announcement);
+            if (!try_finish(transaction, store, announcement)) co_await finish(transaction, store, announcement);
             co_return;
           } else {
             std::optional<T> value;
@@ -110,7 +110,7 @@ struct TransactionRun {
                 co_return std::move(*value);
               }
             }
-            if (!try_finish(transaction, announcement)) co_await finish(transaction, store, announcement);
+            if (!try_finish(transaction, store, announcement)) co_await finish(transaction, store, announcement);
             co_return std::move(*value);
           }
         } catch (const boost::system::system_error& error) {
@@ -148,12 +148,13 @@ struct TransactionRun {
   }
 
   // Commits at once where nothing has to be waited for, which is nearly always; false: use finish.
-  static bool try_finish(TransactionType& transaction, const Announcement<Key, Value, Compare>& announcement) {
+  static bool try_finish(TransactionType& transaction, Store<Key, Value, Compare>& store,
+                         const Announcement<Key, Value, Compare>& announcement) {
     if (!transaction.active()) return true;  // the closure has committed or rolled back by itself
     auto& state = *transaction.lease_;
     switch (state.try_commit(announcement.get(), true)) {
       case CommitOutcome::committed:
-        return true;
+        return is_acknowledged(store, state.needed());
       case CommitOutcome::conflict:
         throw ConflictError(state.conflict_key());
       case CommitOutcome::step_aside:
@@ -164,7 +165,9 @@ struct TransactionRun {
   }
   static asio::awaitable<void> finish(TransactionType& transaction, Store<Key, Value, Compare>& store,
                                       const Announcement<Key, Value, Compare>& announcement) {
-    return commit_state(*transaction.lease_, store, announcement.get());
+    auto& state = *transaction.lease_;
+    if (!state.active()) return wait_acknowledged(*store.log, state.needed());  // it has committed
+    return commit_state(state, store, announcement.get());
   }
 
   static void note_retry(Store<Key, Value, Compare>& store) {

@@ -141,6 +141,33 @@ class ExpressLane {
     }
   }
 
+  // Fills a lane that is empty and not shared yet with these entries, ascending by key. O(n).
+  void build(const std::vector<EntryType*>& entries) {
+    constexpr std::size_t k_fill = (k_capacity * 3 + 3) / 4;
+    auto top = std::make_unique<Top>(Top{{0}, {&first_}});
+    Cell* cell = &first_;
+    // Nobody else is here: all stores are relaxed, and published with the database.
+    for (std::size_t from = 0; from < entries.size(); from += k_fill) {
+      BlockPtr block = Block::of(entries, from, std::min(from + k_fill, entries.size()));
+      if (from > 0) {
+        auto right = std::make_unique<Cell>();
+        right->low = block->entry(0);
+        right->low_prefix = block->prefix(0);
+        top->cells.push_back(right.get());
+        top->prefixes.push_back(right->low_prefix);
+        right->low->links.fetch_add(1, std::memory_order_relaxed);
+        Cell* const left = std::exchange(cell, right.get());
+        left->right.store(right.release(), std::memory_order_relaxed);
+      }
+      for (std::size_t i = 0; i < block->size(); ++i) {
+        block->entry(i)->links.fetch_add(1, std::memory_order_relaxed);
+      }
+      Block* const before = block_of(cell->block.exchange(as_bits(block.release()), std::memory_order_relaxed));
+      if (before != nullptr) typename Block::Delete()(before);
+    }
+    delete top_.exchange(top.release(), std::memory_order_relaxed);
+  }
+
   // Takes an entry that is leaving out of the lane. Where the block is being split that is left to the splitting
   // thread.
   void erase(EpochGuard& guard, EntryType& entry) {
@@ -184,6 +211,14 @@ class ExpressLane {
     using Ptr = std::unique_ptr<Block, Delete>;
 
     static Ptr empty() { return allocate(0); }
+    static Ptr of(const std::vector<EntryType*>& entries, std::size_t from, std::size_t to) {
+      Ptr block = allocate(to - from);
+      for (std::size_t i = from; i < to; ++i) {
+        block->prefixes()[i - from] = Prefix::of(entries[i]->key);
+        block->entries()[i - from] = entries[i];
+      }
+      return block;
+    }
     static Ptr with(const Block& other, std::size_t place, EntryType& entry, std::uint64_t prefix) {
       Ptr block = allocate(other.size() + 1);
       block->copy(other, 0, place, 0);

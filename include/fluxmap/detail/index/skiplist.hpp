@@ -126,6 +126,33 @@ class SkipList {
     return {entry, true};
   }
 
+  // Fills an empty index that is not shared yet, in ascending order. O(1) for each entry.
+  class Loader {
+   public:
+    explicit Loader(SkipList& list) : list_(list), last_(&list.head_) {}
+    Loader(const Loader&) = delete;
+    Loader& operator=(const Loader&) = delete;
+
+    // Links a private entry. False: its key is not greater than the last one's; the entry stays the caller's.
+    bool add(EpochGuard& guard, EntryType& entry) {
+      if (any_ && !list_.compare_(static_cast<EntryType*>(last_)->key, entry.key)) return false;
+      if (list_.joins_lane(guard)) lane_.push_back(&entry);
+      // Nobody else is here: relaxed, and published with the database.
+      entry.links.store(1, std::memory_order_relaxed);
+      last_->next.store(entry.as_link(), std::memory_order_relaxed);
+      last_ = &entry;
+      any_ = true;
+      return true;
+    }
+    void finish() { list_.lane_.build(lane_); }
+
+   private:
+    SkipList& list_;
+    ListNode* last_;
+    bool any_ = false;
+    std::vector<EntryType*> lane_;
+  };
+
   // Takes an entry with a closed chain out of the index. Any thread may help; the last link's holder retires it.
   void unlink(EpochGuard& guard, EntryType& entry) {
     // seq_cst: before the lane is searched, against ExpressLane::insert. After the closing of the chain; what was

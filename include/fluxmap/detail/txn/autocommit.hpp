@@ -46,6 +46,9 @@ class SingleWrite {
     Commit<Key, Value, Compare>::abandon(guard, span());
   }
 
+  // After put() and update(): what the log must acknowledge before the outcome may be told.
+  Cts needed() const noexcept { return needed_; }
+
   // The version of an attempt that was not committed, with its value.
   PrivateVersion<Value> reclaim() noexcept { return std::move(write_.version); }
 
@@ -77,6 +80,7 @@ class SingleWrite {
   template <class Decide>
   bool update(Decide&& decide, bool defer) {
     store_.check_open();
+    if (store_.log != nullptr) store_.log->check_usable();  // what is decided may never become durable
     for (;;) {  // lock-free: a round is lost to a commit of the same key
       EpochGuard guard(store_.epochs);
       auto* const entry = write_.created ? write_.entry : store_.index.find(write_.key_now());
@@ -85,6 +89,7 @@ class SingleWrite {
       write_.version = std::move(next);  // not before decide has returned: it may reclaim the last attempt's
       if (write_.version == nullptr) {
         store_.ring.wait_decided(found.cts);  // what was read must not be taken back by an older read
+        needed_ = found.cts;
         return true;
       }
       write_.entry = entry;
@@ -109,12 +114,15 @@ class SingleWrite {
 
   CommitOutcome run(EpochGuard& guard, bool defer) {
     Commit<Key, Value, Compare> commit(store_, guard);
-    return commit.run(span(), nullptr, 0, nullptr, defer);
+    const CommitOutcome outcome = commit.run(span(), nullptr, 0, nullptr, defer);
+    if (outcome == CommitOutcome::committed) needed_ = commit.cts();
+    return outcome;
   }
 
   StoreType& store_;
   Write<Key, Value> write_;
   std::array<Write<Key, Value>*, 1> pointers_{&write_};
+  Cts needed_ = 0;
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

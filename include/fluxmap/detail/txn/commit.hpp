@@ -5,6 +5,7 @@
 #pragma once
 
 #include <fluxmap/detail/platform/format_key.hpp>
+#include <fluxmap/detail/txn/publish.hpp>
 #include <fluxmap/detail/txn/store.hpp>
 #include <fluxmap/detail/txn/validate.hpp>
 #include <fluxmap/detail/txn/write_set.hpp>
@@ -13,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <ranges>
 #include <span>
 #include <string>
 #include <utility>
@@ -42,12 +44,12 @@ class Commit {
   CommitOutcome run(std::span<WriteType* const> writes, const ReadSet<Key, Value>* reads, Cts snapshot,
                     const Reservation<Key, Value>* mine, bool defer) {
     guard_.reserve(3 * writes.size() + 4);
-    record_ = new CommitRecord;
+    make_record(writes);
     cts_ = 0;
     try {
       const CommitOutcome outcome = attempt(writes, reads, snapshot, mine, defer);
       if (outcome == CommitOutcome::committed) {
-        publish(writes);
+        finish(writes);
       } else {
         undo(writes);
         for (WriteType* write : writes) take_value_back(*write);
@@ -107,6 +109,7 @@ class Commit {
       }
     }
     schedule_point(Point::validated);
+    hand_to_log(writes);
 
     // Step 5. [P5] acq_rel: publishes the timestamp and the versions with the decision.
     state = CommitState::committing;
@@ -277,55 +280,63 @@ class Commit {
     if (write.installed != nullptr) guard_.retire(std::exchange(write.installed, nullptr), &EntryType::free_version);
   }
 
+  using LoggedType = TypedLoggedCommit<Key, Value, Compare>;
+  using InstalledType = Installed<Key, Value>;
+
+  // Step 1: what the log will write, encoded while nothing has happened yet.
+  void make_record(std::span<WriteType* const> writes) {
+    if (store_.log == nullptr) {
+      record_ = new CommitRecord;
+      return;
+    }
+    store_.log->check_usable();
+    auto logged = std::make_unique<LoggedType>(store_);
+    store_.encode_redo(writes, logged->redo);
+    if (store_.log->level() == LogLevel::full) logged->installed.reserve(writes.size());
+    logged_ = logged.release();
+    record_ = logged_;
+  }
+
+  // Before the decision: from then on the log may write, publish and let go of the commit at any time.
+  void hand_to_log(std::span<WriteType* const> writes) noexcept {
+    if (logged_ == nullptr) return;
+    if (store_.log->level() == LogLevel::full) {
+      for (WriteType* write : writes) logged_->installed.push_back(as_installed(*write));  // there is room
+    }
+    store_.log->push(*logged_);
+  }
+
+  static InstalledType as_installed(const WriteType& write) noexcept {
+    return {write.entry, write.installed, write.created, write.over_any, write.over_live};
+  }
+
   // Steps 6 and 7.
-  void publish(std::span<WriteType* const> writes) noexcept {
+  void finish(std::span<WriteType* const> writes) noexcept {
     store_.ring.mark_done(cts_);
     store_.ring.wait_decided(cts_);
     schedule_point(Point::published);
-    Counters& counters = guard_.counters();
-    counters.commits.add(1);
-    for (WriteType* write : writes) {
-      VersionType& version = *write->installed;
-      const bool tombstone = version.is_tombstone();
-      counters.keys.add((tombstone ? 0 : 1) - (write->over_live ? 1 : 0));
-      counters.versions.add(1);
-      counters.bytes.add(static_cast<std::int64_t>(version_bytes(version)));
-      hand_to_vacuum(*write, tombstone);  // before the stamp: see WorkList
-      // [P8] release: pairs with Version::stamp(). From here on the version may be pruned by others.
-      version.stamp_bits.store(Stamp::stamped(cts_, flags_of(version)).bits(), std::memory_order_release);
+    if (logged_ == nullptr || store_.log->level() == LogLevel::relaxed) {
+      Publisher<Key, Value, Compare> publisher(store_, guard_, cts_);
+      for (WriteType* write : writes) publisher.stamp(as_installed(*write));
+      schedule_point(Point::stamped);
+      publisher.prune_below(writes | std::views::transform([](WriteType* write) { return as_installed(*write); }));
     }
-    schedule_point(Point::stamped);
-    const SnapshotView* const view = store_.amortised_view(guard_);
     for (WriteType* write : writes) {
       write->installed = nullptr;
-      if (view != nullptr && write->over_any) prune(guard_, *write->entry, *view, k_prune_limit);
-    }
-  }
-
-  void hand_to_vacuum(WriteType& write, bool tombstone) noexcept {
-    EntryType& entry = *write.entry;
-    const bool created = std::exchange(write.created, false);
-    if (!tombstone && !write.over_any) {
-      if (!created) return;
-      WorkList<EntryType>::release_token(entry);
-      // A commit on top of ours that found the token taken relies on us to look once more.
-      const bool covered = entry.head.load(std::memory_order_acquire) != write.installed;  // [P2]
-      if (covered && WorkList<EntryType>::acquire(entry)) WorkList<EntryType>::push(guard_, entry);
-    } else if (created || WorkList<EntryType>::acquire(entry)) {
-      WorkList<EntryType>::push(guard_, entry);
+      write->created = false;
     }
   }
 
   void retire_record() noexcept {
-    guard_.retire(std::exchange(record_, nullptr),
-                  [](void* object) noexcept { delete static_cast<CommitRecord*>(object); });
+    CommitRecord* const record = std::exchange(record_, nullptr);
+    if (logged_ != nullptr) return LoggedCommit::let_go(guard_, *std::exchange(logged_, nullptr));
+    guard_.retire(record, [](void* object) noexcept { delete static_cast<CommitRecord*>(object); });
   }
-
-  static constexpr std::size_t k_prune_limit = 8;  // survivors a committer looks at; vacuum has no limit
 
   StoreType& store_;
   EpochGuard& guard_;
   CommitRecord* record_ = nullptr;
+  LoggedType* logged_ = nullptr;  // the same, where there is a log
   Cts cts_ = 0;
   std::string conflict_;
 };

@@ -82,7 +82,8 @@ class CommitRing {
 
   // What a read-write transaction may read: decided, though perhaps not on disk yet.
   Cts decided() const noexcept {
-    return decided_.load(std::memory_order_acquire);  // [P6] the commits up to it, with their versions
+    // [P6] the commits up to it, with their versions. seq_cst for the log's sleep (Log [G4]).
+    return decided_.load(std::memory_order_seq_cst);
   }
   // What anybody else may read.
   Cts published() const noexcept {
@@ -92,6 +93,12 @@ class CommitRing {
   }
   // With a log that must be synced before anything is seen: called by its writer, never backwards.
   void set_durable(Cts cts) noexcept { durable_.store(cts, std::memory_order_release); }
+
+  // Goes on after `cts`, which recovery has found last. Before anything else is done with the ring.
+  void start_after(Cts cts) noexcept {
+    next_cts_.store(cts, std::memory_order_relaxed);  // private still
+    decided_.store(cts, std::memory_order_relaxed);   // as above
+  }
 
   // Commit step 3, for a record whose state is committing already: draws a timestamp, claims its slot, publishes the
   // timestamp in the record. Waits while the ring is full, which takes more threads than slots.

@@ -8,14 +8,29 @@
 #include <fluxmap/detail/index/skiplist.hpp>
 #include <fluxmap/detail/index/snapshot_registry.hpp>
 #include <fluxmap/detail/index/work_list.hpp>
+#include <fluxmap/detail/storage/log.hpp>
 #include <fluxmap/detail/txn/commit_ring.hpp>
 #include <fluxmap/detail/txn/reservation.hpp>
+#include <fluxmap/detail/txn/write_set.hpp>
 #include <fluxmap/error.hpp>
 
 #include <cstddef>
 #include <memory>
+#include <span>
+#include <vector>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+// The ring as the log sees it.
+class RingOrder final : public CommitOrder {
+ public:
+  explicit RingOrder(CommitRing& ring) noexcept : ring_(ring) {}
+  Cts decided() const noexcept override { return ring_.decided(); }
+  void set_durable(Cts cts) noexcept override { ring_.set_durable(cts); }
+
+ private:
+  CommitRing& ring_;
+};
 
 template <class Key, class Value, class Compare>
 class Store {
@@ -34,6 +49,18 @@ class Store {
   SnapshotRegistry snapshots;
   CommitRing ring;
   Reservations<Key, Value, Compare> reservations;
+
+  // With a log: set before the store is shared.
+  RingOrder order{ring};
+  std::unique_ptr<Log> log;
+  // Appends what the log keeps of these writes, ascending by key. May throw what a codec of the user's throws.
+  void (*encode_redo)(std::span<Write<Key, Value>* const> writes, std::vector<std::byte>& redo) = nullptr;
+
+  // True if readers must not see a commit before it is on the disk.
+  bool publishes_durable() const noexcept { return log != nullptr && log->level() == LogLevel::full; }
+  // The newest state that a read-write transaction may begin from. After a failure of the log it could never commit, so
+  // it is shown no more than what readers see.
+  Cts newest() const noexcept { return log != nullptr && log->failed() ? ring.published() : ring.decided(); }
 
   // Throws errc::closed once the database has been closed.
   void check_open() const {

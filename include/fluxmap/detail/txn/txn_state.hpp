@@ -12,6 +12,7 @@
 #include <fluxmap/detail/txn/write_set.hpp>
 #include <fluxmap/error.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <concepts>
 #include <cstddef>
@@ -61,7 +62,8 @@ class TxnState {
     doomed_ = false;
     reads_.clear();  // a failed predecessor may have left them for take_reads
     snapshot_ =
-        store_.snapshots.enter(slot_, [&] { return read_only ? store_.ring.published() : store_.ring.decided(); });
+        store_.snapshots.enter(slot_, [&] { return read_only ? store_.published() : store_.newest(); });
+    needed_ = 0;
     next_serial();
     active_ = true;
   }
@@ -70,12 +72,18 @@ class TxnState {
   bool read_only() const noexcept { return read_only_; }
   Cts snapshot() const noexcept { return snapshot_; }
   Cts commit_timestamp() const noexcept { return cts_; }  // of the last commit that wrote; for tests and traces
+  // After a commit: what must be acknowledged by the log before the commit may be. A transaction that has only read may
+  // have read what is not on the disk yet.
+  Cts needed() const noexcept { return needed_; }
   // Relaxed: only a stream that is used after its transaction has ended can meet another thread's change of it.
   std::uint64_t serial() const noexcept { return serial_.load(std::memory_order_relaxed); }
 
   void check_usable() const {
     store_.check_open();
     if (!active_) throw_error(errc::transaction_inactive);
+    if (!read_only_ && store_.log != nullptr && store_.log->failed() && snapshot_ > store_.published()) {
+      store_.log->check_usable();  // its snapshot shows what will never be durable; and it can never commit
+    }
     if (doomed_ && slot_.snapshot() != snapshot_) throw ConflictError(conflict_);  // see refresh
   }
 
@@ -136,6 +144,7 @@ class TxnState {
         if (own != nullptr && !compare(entry->key, own->key)) break;
         found = visible_at(*entry, snapshot_);
         if (found.newer != 0 && refresh(guard, found.newer, entry->key)) break;
+        needed_ = std::max(needed_, found.cts);
         if (found.live()) break;
       }
       if (generation != generation_) continue;  // the snapshot has moved: look again from the same place
@@ -217,7 +226,7 @@ class TxnState {
     const CommitOutcome outcome = commit.run(order_, &reads_, snapshot_, mine, defer);
     switch (outcome) {
       case CommitOutcome::committed:
-        cts_ = commit.cts();
+        cts_ = needed_ = commit.cts();
         break;
       case CommitOutcome::conflict:
         guard.counters().conflicts.add(1);
@@ -290,6 +299,7 @@ class TxnState {
       do {
         found = visible_at(*entry, snapshot_);
       } while (found.newer != 0 && refresh(guard, found.newer, entry->key));
+      needed_ = std::max(needed_, found.cts);
     }
     if (found.live()) {
       if (!read_only_) reads_.add(entry, found.version);
@@ -308,6 +318,7 @@ class TxnState {
   // end as a reader at its old snapshot, and writing it has become pointless. Throws where it has written already.
   bool refresh(EpochGuard&, Cts newer, const Key& key) {
     if (read_only_ || doomed_) return false;
+    if (store_.log != nullptr) store_.log->check_usable();
     schedule_point(Point::refresh);
     store_.ring.wait_decided(newer);
     for (bool moved = false; !moved;) {  // bounded in practice: a round needs another view of the pruners' meanwhile
@@ -356,6 +367,7 @@ class TxnState {
   SnapshotRegistry::Slot& slot_;
   Cts snapshot_ = 0;
   Cts cts_ = 0;
+  Cts needed_ = 0;                        // the newest commit that was read
   std::atomic<std::uint64_t> serial_{0};  // changes with every begin and end: tells stale streams and savepoints
   std::uint64_t generation_ = 0;          // changes whenever the snapshot does
   std::uint64_t last_savepoint_ = 0;

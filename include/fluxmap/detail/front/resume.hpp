@@ -1,0 +1,241 @@
+// How a coroutine waits for a thread that is not of its executor. · layer: front
+//
+// The handler of the wait is kept by a Wake. Whoever comes first gets it: the thread that has the result, a
+// cancellation, or the end of the coroutine's execution context; so a context may be destroyed while its coroutines
+// wait, and the result of a wait that is over goes nowhere.
+#pragma once
+
+#include <fluxmap/detail/front/async_op.hpp>
+#include <fluxmap/detail/storage/log.hpp>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/query.hpp>
+#include <boost/intrusive/list.hpp>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+
+#include <exception>
+#include <latch>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+class WakeList;
+
+// One wait. Referred to by its list (while it waits), by whoever will wake it, and by a cancellation handler.
+class Wake : public LogWaiter,
+             public boost::intrusive_ref_counter<Wake>,
+             public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::safe_link>> {
+ public:
+  Wake(Cts target, std::shared_ptr<WakeList> list) : LogWaiter(target), list_(std::move(list)) {}
+
+  // The waking thread's call; it gives up its reference (see expect).
+  void wake(error_code result) noexcept override {
+    finish(result);
+    boost::intrusive_ptr<Wake>(this, false).reset();
+  }
+  // Counts the reference of whoever will call wake().
+  void expect() noexcept { boost::intrusive_ptr<Wake>(this).detach(); }
+  // Ends the wait unless it has ended.
+  void finish(error_code result) noexcept;
+
+ private:
+  friend class WakeList;
+  virtual void post(error_code result) = 0;  // once; the context exists
+  virtual void drop() noexcept = 0;          // instead: destroys the handler
+
+  std::shared_ptr<WakeList> list_;
+};
+
+// The waits of one execution context.
+class WakeList {
+ public:
+  void add(Wake& wake) {
+    boost::intrusive_ptr<Wake> kept(&wake);
+    const std::lock_guard lock(mutex_);
+    list_.push_back(*kept.detach());
+  }
+  void finish(Wake& wake, error_code result) noexcept {
+    boost::intrusive_ptr<Wake> kept;
+    const std::lock_guard lock(mutex_);
+    if (!static_cast<Hook&>(wake).is_linked()) return;
+    list_.erase(list_.iterator_to(wake));
+    kept.reset(&wake, false);
+    wake.post(result);  // inside the lock: the context cannot go away meanwhile
+  }
+  // The context is about to go: its handlers go first.
+  void drop_all() noexcept {
+    for (;;) {
+      boost::intrusive_ptr<Wake> wake;
+      {
+        const std::lock_guard lock(mutex_);
+        if (list_.empty()) return;
+        wake.reset(&list_.front(), false);
+        list_.pop_front();
+      }
+      wake->drop();
+    }
+  }
+
+ private:
+  using Hook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::safe_link>>;
+  std::mutex mutex_;
+  boost::intrusive::list<Wake> list_;
+};
+
+inline void Wake::finish(error_code result) noexcept {
+  const std::shared_ptr<WakeList> list = list_;  // this wake may be the list's last user
+  list->finish(*this, result);
+}
+
+class WakeService final : public asio::execution_context::service {
+ public:
+  using key_type = WakeService;
+  static inline asio::execution_context::id id;
+
+  explicit WakeService(asio::execution_context& context)
+      : asio::execution_context::service(context), list_(std::make_shared<WakeList>()) {}
+  const std::shared_ptr<WakeList>& list() const noexcept { return list_; }
+
+ private:
+  void shutdown() noexcept override { list_->drop_all(); }
+
+  std::shared_ptr<WakeList> list_;
+};
+
+// A wait of a handler of signature void(error_code).
+template <class Handler>
+class HandlerWake final : public Wake {
+  using Executor = asio::associated_executor_t<Handler>;
+
+ public:
+  HandlerWake(Cts target, std::shared_ptr<WakeList> list, Handler&& handler)
+      : Wake(target, std::move(list)), parts_(std::in_place, std::move(handler)) {}
+
+ private:
+  struct Parts {
+    asio::executor_work_guard<Executor> work;
+    Handler handler;
+    explicit Parts(Handler&& h) : work(asio::get_associated_executor(h)), handler(std::move(h)) {}
+  };
+
+  void post(error_code result) override {
+    Parts parts = std::move(*parts_);
+    parts_.reset();
+    const Executor executor = parts.work.get_executor();
+    asio::post(executor, [parts = std::move(parts), result]() mutable {
+      auto slot = asio::get_associated_cancellation_slot(parts.handler);
+      if (slot.is_connected()) slot.clear();
+      Parts last = std::move(parts);
+      std::move(last.handler)(result);
+    });
+  }
+  void drop() noexcept override { parts_.reset(); }
+
+  std::optional<Parts> parts_;
+};
+
+// Suspends the calling coroutine; `start(Wake&)` sees to it that wake() is called once. Hands the result over.
+template <class Start>
+asio::awaitable<error_code> suspend_until_woken(Cts target, bool cancellable, Start start) {
+  assert_no_epoch_guard();
+  auto [result] = co_await asio::async_initiate<const asio::as_tuple_t<asio::use_awaitable_t<>>, void(error_code)>(
+      [target, cancellable](auto handler, Start begin) {
+        using Handler = decltype(handler);
+        const auto executor = asio::get_associated_executor(handler);
+        auto slot = asio::get_associated_cancellation_slot(handler);
+        asio::execution_context& context = asio::query(executor, asio::execution::context);
+        const std::shared_ptr<WakeList> list = asio::use_service<WakeService>(context).list();
+        const boost::intrusive_ptr<Wake> wake(new HandlerWake<Handler>(target, list, std::move(handler)));
+        list->add(*wake);
+        if (cancellable && slot.is_connected()) {
+          slot.assign([wake](asio::cancellation_type) { wake->finish(asio::error::operation_aborted); });
+        }
+        begin(*wake);
+      },
+      asio::as_tuple(asio::use_awaitable), std::move(start));
+  co_return result;
+}
+
+// Waits until the log has acknowledged everything up to `cts`. Throws errc::log_failed or errc::closed if it never
+// will; operation_aborted when cancelled: what was committed stands.
+inline asio::awaitable<void> wait_acknowledged(Log& log, Cts cts) {
+  const error_code result = co_await suspend_until_woken(cts, true, [&log](Wake& wake) {
+    wake.expect();
+    log.wait_acknowledged(wake);
+  });
+  if (result == make_error_code(errc::log_failed)) log.check_usable();
+  if (result) throw boost::system::system_error(result, "fluxmap");
+}
+// Waits until everything up to `cts` is on the disk.
+inline asio::awaitable<void> wait_synced(Log& log, Cts cts) {
+  const error_code result = co_await suspend_until_woken(cts, true, [&log](Wake& wake) {
+    wake.expect();
+    log.wait_synced(wake);
+  });
+  if (result == make_error_code(errc::log_failed)) log.check_usable();
+  if (result) throw boost::system::system_error(result, "fluxmap");
+}
+
+// True if the outcome of a commit may be told; else wait_acknowledged.
+template <class StoreType>
+bool is_acknowledged(StoreType& store, Cts cts) noexcept {
+  return store.log == nullptr || store.log->acknowledge(cts);
+}
+
+// Runs `work` on a thread of its own and hands over what it returns or throws. The thread is gone before that, unless
+// the coroutine's context went first. `work` must be a named object that is moved in: g++ 12 destroys twice what a
+// temporary in a co_await expression has captured.
+template <class Work>
+asio::awaitable<std::invoke_result_t<Work&>> run_on_thread(Work work) {
+  using Result = std::invoke_result_t<Work&>;
+  struct Job {
+    explicit Job(Work&& w) : work(std::move(w)) {}
+    ~Job() {
+      if (thread.joinable()) thread.detach();
+    }
+    Work work;
+    std::conditional_t<std::is_void_v<Result>, bool, std::optional<Result>> result{};
+    std::exception_ptr failure;
+    std::latch started{1};  // `thread` is set: the coroutine may go on at any time after wake()
+    std::thread thread;
+  };
+  auto job = std::make_shared<Job>(std::move(work));
+  co_await suspend_until_woken(0, false, [&job](Wake& wake) {
+    // The thread's function gets its own reference: the job outlives the coroutine if it must.
+    wake.expect();
+    try {
+      job->thread = std::thread([job = job.get(), kept = job, waiter = &wake]() mutable {
+        job->started.wait();
+        try {
+          if constexpr (std::is_void_v<Result>) {
+            job->work();
+          } else {
+            job->result.emplace(job->work());
+          }
+        } catch (...) {
+          job->failure = std::current_exception();
+        }
+        waiter->wake({});
+      });
+      job->started.count_down();
+    } catch (const std::system_error&) {  // no more threads: told like any other failure
+      job->failure = std::current_exception();
+      wake.wake({});
+    }
+  });
+  if (job->thread.joinable()) job->thread.join();
+  if (job->failure) std::rethrow_exception(job->failure);
+  if constexpr (!std::is_void_v<Result>) co_return std::move(*job->result);
+}
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

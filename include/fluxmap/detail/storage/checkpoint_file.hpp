@@ -1,0 +1,174 @@
+// Writes and reads checkpoint files: sorted entries in checked blocks (docs/format.md). · layer: storage
+#pragma once
+
+#include <fluxmap/detail/storage/format.hpp>
+#include <fluxmap/detail/storage/segment_writer.hpp>
+
+#include <boost/system/error_code.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+// Writes one checkpoint under a temporary name. finish() makes it count; without it nothing has happened.
+class CheckpointWriter {
+ public:
+  using error_code = boost::system::error_code;
+  using Place = SegmentWriter::Place;
+
+  CheckpointWriter(const Place& place, std::uint64_t cts, std::uint64_t first_segment)
+      : place_(place),
+        path_(place.directory / checkpoint_name(cts)),
+        checksum_(place.database, cts),
+        cts_(cts),
+        first_segment_(first_segment) {}
+  CheckpointWriter(const CheckpointWriter&) = delete;
+  CheckpointWriter& operator=(const CheckpointWriter&) = delete;
+  ~CheckpointWriter() {
+    if (finished_ || file_ == nullptr) return;
+    file_.reset();
+    error_code ignored;  // the next opening removes what is left
+    place_.files->remove(temporary_of(path_), ignored);
+  }
+
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+  void begin(error_code& ec) {
+    file_ = place_.files->open(temporary_of(path_), FileSystem::Open::create, ec);
+    if (ec) return;
+    const FileHeader header = to_bytes(CheckpointHeader{place_.database, cts_, first_segment_, place_.types});
+    write_fully(*file_, 0, header, ec);
+    offset_ = header.size();
+  }
+
+  // `payload`: `entries` (> 0) keys and values.
+  void add_block(Bytes payload, std::uint32_t entries, error_code& ec) {
+    block_.resize(k_block_header_size + payload.size());
+    put_little(block_.data(), static_cast<std::uint32_t>(payload.size()));
+    put_little(block_.data() + 8, entries);
+    put_little(block_.data() + 12, std::uint32_t{0});
+    std::copy(payload.begin(), payload.end(), block_.begin() + k_block_header_size);
+    write_checked(ec);
+    entries_ += entries;
+  }
+
+  // The checkpoint is complete and durable, name and all, when this returns without an error.
+  void finish(error_code& ec) {
+    block_.assign(k_footer_size, std::byte{0});
+    put_little(block_.data() + 8, entries_);
+    put_little(block_.data() + 16, offset_ + k_footer_size);
+    std::memcpy(block_.data() + 24, k_footer_magic.data(), k_footer_magic.size());
+    write_checked(ec);
+    if (ec) return;
+    file_->sync(ec);
+    if (ec) return;
+    place_.files->rename(temporary_of(path_), path_, ec);
+    if (ec) return;
+    finished_ = true;
+    place_.files->sync_directory(place_.directory, ec);
+  }
+
+ private:
+  void write_checked(error_code& ec) {
+    put_little(block_.data() + 4, checksum_.of(offset_, block_));
+    write_fully(*file_, offset_, block_, ec);
+    offset_ += block_.size();
+  }
+
+  const Place& place_;
+  const std::filesystem::path path_;
+  const PlacedChecksum checksum_;
+  const std::uint64_t cts_;
+  const std::uint64_t first_segment_;
+  std::unique_ptr<File> file_;
+  std::uint64_t offset_ = 0;
+  std::uint64_t entries_ = 0;
+  std::vector<std::byte> block_;
+  bool finished_ = false;
+};
+
+// Reads one checkpoint, block by block.
+class CheckpointReader {
+ public:
+  using error_code = boost::system::error_code;
+
+  struct Block {
+    std::uint64_t offset = 0;  // of its payload in the file
+    std::uint32_t entries = 0;
+    Bytes payload;  // good until the next call
+  };
+
+  explicit CheckpointReader(File& file) : file_(file) {}
+
+  const CheckpointHeader& header() const noexcept { return header_; }
+  std::uint64_t offset() const noexcept { return offset_; }  // of what is read next; where a fault is
+  std::uint64_t size() const noexcept { return size_; }
+
+  // Both: null for success, else what is wrong at offset(); `ec` is set where the reading itself failed.
+  const char* open(error_code& ec) {
+    size_ = file_.size(ec);
+    if (ec) return "the size is not to be had";
+    FileHeader bytes;
+    const std::size_t length = file_.read_at(0, bytes, ec);
+    if (ec) return "the header cannot be read";
+    if (const char* fault = parse(Bytes(bytes).first(length), header_)) return fault;
+    checksum_ = PlacedChecksum(header_.database, header_.cts);
+    offset_ = bytes.size();
+    return nullptr;
+  }
+  // `done` instead of a block: that was the last one, and the footer agrees.
+  const char* next(Block& block, bool& done, error_code& ec) {
+    done = false;
+    if (const char* fault = fill(k_block_header_size, ec)) return fault;
+    const std::uint32_t length = get_little<std::uint32_t>(buffer_.data());
+    if (length == 0) {
+      done = true;
+      return read_footer(ec);
+    }
+    if (length > size_ - offset_ - k_block_header_size) return "a block is longer than the file";
+    if (const char* fault = fill(k_block_header_size + length, ec)) return fault;
+    if (!is_intact()) return "a block's checksum is wrong";
+    block.entries = get_little<std::uint32_t>(buffer_.data() + 8);
+    block.offset = offset_ + k_block_header_size;
+    block.payload = Bytes(buffer_).subspan(k_block_header_size);
+    entries_ += block.entries;
+    offset_ += buffer_.size();
+    return nullptr;
+  }
+
+ private:
+  const char* fill(std::uint64_t length, error_code& ec) {
+    if (length > size_ - offset_) return "the file is cut short";
+    const std::size_t have = buffer_.size() < length && kept_ ? buffer_.size() : 0;
+    buffer_.resize(length);
+    const std::size_t got = file_.read_at(offset_ + have, std::span<std::byte>(buffer_).subspan(have), ec);
+    kept_ = length == k_block_header_size;
+    if (ec) return "the file cannot be read";
+    return got == length - have ? nullptr : "the file is cut short";
+  }
+  bool is_intact() const { return get_little<std::uint32_t>(buffer_.data() + 4) == checksum_.of(offset_, buffer_); }
+  const char* read_footer(error_code& ec) {
+    if (const char* fault = fill(k_footer_size, ec)) return fault;
+    if (!is_intact() || std::memcmp(buffer_.data() + 24, k_footer_magic.data(), k_footer_magic.size()) != 0) {
+      return "the footer's checksum is wrong";
+    }
+    if (get_little<std::uint64_t>(buffer_.data() + 8) != entries_) return "the footer counts other entries";
+    if (get_little<std::uint64_t>(buffer_.data() + 16) != size_) return "bytes stand behind the footer";
+    return nullptr;
+  }
+
+  File& file_;
+  CheckpointHeader header_;
+  PlacedChecksum checksum_;
+  std::uint64_t size_ = 0;
+  std::uint64_t offset_ = 0;
+  std::uint64_t entries_ = 0;
+  std::vector<std::byte> buffer_;
+  bool kept_ = false;  // the buffer holds the beginning of what is at offset_
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

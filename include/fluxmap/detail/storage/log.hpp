@@ -1,0 +1,496 @@
+// The log: takes the commits in their order, writes them, syncs them, and says so. · layer: storage
+//
+//   committers --push--> stack --collect--> pending, by timestamp --write--> segment --sync--> disk
+//                                             up to `decided`       written_          durable_
+//
+// A committer pushes before it decides, and `decided` passes a timestamp only after its decision; so whoever reads
+// `decided` first and empties the stack then holds every commit up to it (I1), however late their committers run on.
+//
+// Level full: one thread writes, syncs, and only then lets the commits be published (durable_ caps `published`).
+// Commits that come in while a sync is under way form the next batch by themselves. Level relaxed: a commit is
+// acknowledged when it is written. Whoever finds the log free writes what there is, on its own thread: a write to the
+// page cache is cheaper than waking another thread. The log's thread syncs, rotates, and writes what a committer left
+// because the log was taken.
+//
+// Failure is final: after a failed write or sync nothing is written any more (the operating system may have dropped
+// what it could not write, and a second sync would not say so).
+//
+// Thread safety: all calls.
+#pragma once
+
+#include <fluxmap/detail/index/epoch.hpp>
+#include <fluxmap/detail/storage/log_waiter.hpp>
+#include <fluxmap/detail/storage/logged_commit.hpp>
+#include <fluxmap/detail/storage/segment_writer.hpp>
+#include <fluxmap/error.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+// The order of the commits, as the log needs it.
+class CommitOrder {
+ public:
+  CommitOrder() = default;
+  CommitOrder(const CommitOrder&) = delete;
+  CommitOrder& operator=(const CommitOrder&) = delete;
+  virtual ~CommitOrder() = default;
+
+  virtual Cts decided() const noexcept = 0;        // a seq_cst load
+  virtual void set_durable(Cts cts) noexcept = 0;  // readers may see up to it from now on
+};
+
+enum class LogLevel { relaxed, full };
+
+struct LogOptions {
+  static constexpr std::uint64_t k_never = std::numeric_limits<std::uint64_t>::max();
+
+  LogLevel level = LogLevel::full;
+  std::chrono::milliseconds flush_interval{100};  // these three: relaxed only
+  std::uint64_t flush_after_commits = k_never;
+  std::uint64_t flush_after_bytes = k_never;
+};
+
+class Log {
+ public:
+  using error_code = boost::system::error_code;
+
+  // Goes on from `recovered`, the last commit there was. `written(bytes)` is told how much has been written, from time
+  // to time, by the log's thread.
+  Log(EpochDomain& epochs, CommitOrder& order, LogOptions options, SegmentWriter writer, Cts recovered,
+      std::function<void(std::uint64_t)> written)
+      : epochs_(epochs),
+        order_(order),
+        options_(options),
+        tell_written_(std::move(written)),
+        writer_(std::move(writer)),
+        written_(recovered),
+        durable_(recovered) {
+    segment_.store(writer_.id(), std::memory_order_relaxed);  // private still
+    if (level() == LogLevel::full) order_.set_durable(recovered);
+    thread_ = std::thread([this] { run(); });
+  }
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+  ~Log() {
+    stop();
+    // Commits of a failed log were never published; nothing uses them any more.
+    for (LoggedCommit* commit = stack_.take(); commit != nullptr;) delete std::exchange(commit, commit->next);
+    for (LoggedCommit* commit : pending_) delete commit;
+    for (LoggedCommit* commit : unsynced_) delete commit;
+    for (LoggedCommit* commit : dropped_) delete commit;
+  }
+
+  LogLevel level() const noexcept { return options_.level; }
+
+  bool failed() const noexcept { return failed_.load(std::memory_order_acquire); }  // pairs with fail()
+  // Throws errc::log_failed, with what had happened, if the log has failed.
+  void check_usable() const {
+    if (!failed()) return;
+    const std::lock_guard lock(mutex_);
+    throw boost::system::system_error(make_error_code(errc::log_failed), "fluxmap: " + failure_);
+  }
+
+  // The committer's part, before it decides. See I1.
+  void push(LoggedCommit& commit) noexcept { stack_.push(commit); }
+
+  // The committer's part, after everything up to its timestamp is decided. True: acknowledged already. Otherwise wait.
+  bool acknowledge(Cts cts) noexcept {
+    if (level() == LogLevel::relaxed) write_if_free();
+    if (is_acknowledged(cts)) return true;
+    notify();
+    return false;
+  }
+  bool is_acknowledged(Cts cts) const noexcept {
+    return (level() == LogLevel::full ? durable_ : written_).load(std::memory_order_seq_cst) >= cts;  // [G2]
+  }
+
+  // Wakes `waiter` once its target is acknowledged, or on the disk; with errc::log_failed or errc::closed if it will
+  // never be.
+  void wait_acknowledged(LogWaiter& waiter) noexcept { wait(level() == LogLevel::full ? syncs_ : writes_, waiter); }
+  void wait_synced(LogWaiter& waiter) noexcept { wait(syncs_, waiter); }
+
+  // Writes and syncs what has been decided, and ends. No commit may begin any more.
+  void stop() noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_one();
+    const std::lock_guard lock(join_mutex_);
+    if (thread_.joinable()) thread_.join();
+  }
+
+  std::uint64_t segment() const noexcept { return segment_.load(std::memory_order_acquire); }   // pairs with [G5]
+  std::uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }       // a counter
+  std::uint64_t syncs() const noexcept { return sync_count_.load(std::memory_order_relaxed); }  // a counter
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // The log in one thread's hands ---------------------------------------------------------------------------------
+
+  bool try_seize() noexcept {
+    // [G3] seq_cst: against release(), see write_if_free. acquire: what the last holder did with the writer.
+    return !seized_.load(std::memory_order_relaxed) && !seized_.exchange(true, std::memory_order_seq_cst);
+  }
+  void seize() noexcept {
+    while (!try_seize()) std::this_thread::yield();  // another holder writes to the page cache, no more
+  }
+  void release() noexcept { seized_.store(false, std::memory_order_seq_cst); }  // [G3]
+
+  // Writes what is decided, unless another thread is at it; that one then looks again after it has let go. Both the
+  // letting go and the advance of `decided` are seq_cst and come before the look at the other, so one of the two sees.
+  void write_if_free() noexcept {
+    while (order_.decided() > written_.load(std::memory_order_seq_cst) && !failed() && !rotate_wanted() &&
+           try_seize()) {
+      write_decided(false);
+      const bool first = note_unsynced();
+      release();
+      wake_reached();
+      if (first || sync_is_due()) notify();
+    }
+    if (rotate_wanted()) notify();
+  }
+  bool rotate_wanted() const noexcept { return rotate_wanted_.load(std::memory_order_relaxed); }  // a hint
+
+  // Writes the commits up to `decided`; by the holder. Without `may_rotate` it stops where the segment is full.
+  void write_decided(bool may_rotate) noexcept {
+    if (failed()) return;
+    try {
+      Cts upto = order_.decided();  // before the stack is emptied: I1
+      collect();
+      dropped_.reserve(pending_.size());
+      unsynced_.reserve(unsynced_.size() + pending_.size());
+      if (may_rotate) rotate_wanted_.store(false, std::memory_order_relaxed);  // a hint
+      std::size_t taken = 0;
+      struct Forget {  // what was taken is in one of the other lists, however this ends
+        std::vector<LoggedCommit*>& list;
+        std::size_t& count;
+        ~Forget() { list.erase(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(count)); }
+      };
+      {
+        const Forget forget{pending_, taken};
+        for (; taken < pending_.size() && cts_of(*pending_[taken]) <= upto; ++taken) {
+          LoggedCommit& commit = *pending_[taken];
+          if (commit.state.load(std::memory_order_acquire) != CommitState::committed) {  // [P5]
+            dropped_.push_back(&commit);
+            continue;
+          }
+          if (!writer_.fits(commit.redo.size())) {
+            if (!may_rotate) {
+              rotate_wanted_.store(true, std::memory_order_relaxed);  // a hint; the log's thread is woken next
+              upto = cts_of(commit) - 1;
+              break;
+            }
+            if (!write_batch() || !rotate(cts_of(commit) - 1)) return;
+          }
+          writer_.add(RecordKind::commit, cts_of(commit), commit.redo);
+          (level() == LogLevel::full ? unsynced_ : dropped_).push_back(&commit);
+          ++unsynced_commits_;
+        }
+      }
+      if (!write_batch()) return;
+      if (!dropped_.empty()) {
+        EpochGuard guard(epochs_);
+        for (LoggedCommit* commit : dropped_) LoggedCommit::let_go(guard, *commit);
+        dropped_.clear();
+      }
+      written_.store(upto, std::memory_order_seq_cst);  // [G2] against wait(): it adds itself, then looks
+    } catch (const std::exception& error) {             // no memory for a batch: what was not written cannot be skipped
+      fail(error.what());
+    }
+  }
+  static Cts cts_of(const LoggedCommit& commit) noexcept {
+    return commit.cts.load(std::memory_order_relaxed);  // stored before the push
+  }
+
+  // Takes the stack over into `pending_`, which is kept in order.
+  void collect() {
+    const std::size_t before = pending_.size();
+    LoggedCommit* commit = stack_.take();
+    std::size_t count = 0;
+    for (const LoggedCommit* at = commit; at != nullptr; at = at->next) ++count;
+    try {
+      pending_.reserve(before + count);
+    } catch (...) {
+      while (commit != nullptr) {  // back where they were
+        LoggedCommit* const next = commit->next;
+        stack_.push(*commit);
+        commit = next;
+      }
+      throw;
+    }
+    for (; commit != nullptr; commit = commit->next) pending_.push_back(commit);
+    const auto by_cts = [](const LoggedCommit* a, const LoggedCommit* b) { return cts_of(*a) < cts_of(*b); };
+    const auto middle = pending_.begin() + static_cast<std::ptrdiff_t>(before);
+    std::reverse(middle, pending_.end());  // nearly in order now
+    if (!std::is_sorted(pending_.begin(), pending_.end(), by_cts)) {
+      std::sort(pending_.begin(), pending_.end(), by_cts);
+    }
+  }
+
+  bool write_batch() {
+    if (!writer_.has_batch()) return true;
+    error_code ec;
+    writer_.write(ec);
+    const std::uint64_t bytes = writer_.take_written_bytes();
+    bytes_.fetch_add(bytes, std::memory_order_relaxed);  // a counter
+    unsynced_bytes_ += bytes;
+    if (ec) fail("write to " + writer_.path() + ": " + ec.message());
+    return !ec;
+  }
+
+  // A new segment; what was written before is on the disk then.
+  bool rotate(Cts last) {
+    error_code ec;
+    writer_.rotate(last, ec);
+    if (ec) {
+      fail("new segment after " + writer_.path() + ": " + ec.message());
+      return false;
+    }
+    sync_count_.fetch_add(1, std::memory_order_relaxed);      // a counter
+    segment_.store(writer_.id(), std::memory_order_release);  // [G5] a checkpoint's snapshot is taken after it
+    return true;
+  }
+
+  // Publishes the holder's account of what awaits a sync. True: this is the first of it.
+  bool note_unsynced() noexcept {
+    const std::uint64_t bytes = unsynced_bytes_;
+    pending_commits_.store(unsynced_commits_, std::memory_order_relaxed);                 // a hint: when to sync
+    return pending_bytes_.exchange(bytes, std::memory_order_seq_cst) == 0 && bytes != 0;  // [G4] with notify()
+  }
+  bool sync_is_due() const noexcept {
+    return pending_commits_.load(std::memory_order_relaxed) >= options_.flush_after_commits ||  // hints
+           pending_bytes_.load(std::memory_order_seq_cst) >= options_.flush_after_bytes;
+  }
+
+  // The log's thread ----------------------------------------------------------------------------------------------
+
+  void run() noexcept {
+    Clock::time_point deadline = Clock::time_point::max();
+    for (bool last = false;;) {
+      seize();
+      write_decided(true);
+      note_unsynced();
+      const std::uint64_t offset = writer_.offset();
+      const Cts upto = written_.load(std::memory_order_relaxed);  // we hold the log
+      const bool dirty = unsynced_bytes_ != 0;
+      if (dirty && deadline == Clock::time_point::max()) deadline = Clock::now() + options_.flush_interval;
+      const bool now = last || level() == LogLevel::full || sync_is_due() || Clock::now() >= deadline || sync_asked();
+      if (now && dirty) unsynced_bytes_ = unsynced_commits_ = 0;
+      release();
+      wake_reached();
+      if (now && !failed()) {
+        deadline = Clock::time_point::max();
+        if (!dirty || sync(offset)) finish_sync(upto);
+        tell_progress();
+      }
+      if (last) break;
+      last = sleep(deadline);
+    }
+    end();
+  }
+
+  bool sync(std::uint64_t offset) noexcept {
+    error_code ec;
+    writer_.sync_file(ec);
+    if (ec) {
+      fail("sync of " + writer_.path() + ": " + ec.message());
+      return false;
+    }
+    sync_count_.fetch_add(1, std::memory_order_relaxed);  // a counter
+    seize();
+    writer_.set_synced(offset);
+    note_unsynced();
+    release();
+    return true;
+  }
+
+  // Everything up to `upto` is on the disk.
+  void finish_sync(Cts upto) noexcept {
+    durable_.store(upto, std::memory_order_seq_cst);  // [G2]
+    if (level() == LogLevel::full) {
+      order_.set_durable(upto);
+      if (!unsynced_.empty()) {
+        EpochGuard guard(epochs_);
+        for (LoggedCommit* commit : unsynced_) {
+          commit->publish(guard);
+          LoggedCommit::let_go(guard, *commit);
+        }
+        unsynced_.clear();
+      }
+    }
+    wake_reached();
+  }
+
+  void tell_progress() noexcept {
+    const std::uint64_t now = bytes();
+    if (tell_written_ && now != told_bytes_) tell_written_(now - std::exchange(told_bytes_, now));
+  }
+
+  bool sync_asked() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return asked_ > durable_.load(std::memory_order_relaxed);  // written by this thread
+  }
+
+  // Sleeps until there is something to do. True: the end was asked for.
+  bool sleep(Clock::time_point deadline) noexcept {
+    std::unique_lock lock(mutex_);
+    sleeping_.store(true, std::memory_order_seq_cst);  // [G4] before the look at what there is to do
+    if (deadline == Clock::time_point::max()) {
+      // Whoever writes first after a sync wakes us, so that the interval begins.
+      wake_.wait(lock, [&] { return stopping_ || has_work() || pending_bytes_.load(std::memory_order_seq_cst) != 0; });
+    } else {
+      wake_.wait_until(lock, deadline, [&] { return stopping_ || has_work(); });
+    }
+    sleeping_.store(false, std::memory_order_relaxed);  // a needless notify is harmless
+    return stopping_;
+  }
+  bool has_work() const noexcept {  // inside mutex_
+    if (failed()) return false;
+    if (sync_is_due() || rotate_wanted() || asked_ > durable_.load(std::memory_order_relaxed))
+      return true;  // own store
+    // Relaxed, and somebody else holds the log: that one looks again itself.
+    return order_.decided() > written_.load(std::memory_order_seq_cst) && pending_for_thread();
+  }
+  bool pending_for_thread() const noexcept {
+    return level() == LogLevel::full || !seized_.load(std::memory_order_seq_cst);  // [G3]
+  }
+  void notify() noexcept {
+    // [G4] seq_cst: after `decided` has moved, which is seq_cst too; the sleeper looks at that after it said it sleeps.
+    if (!sleeping_.load(std::memory_order_seq_cst)) return;
+    { const std::lock_guard lock(mutex_); }  // it is either before its look, or waiting
+    wake_.notify_one();
+  }
+
+  void end() noexcept {
+    if (!failed()) {
+      error_code ec;
+      seize();
+      const Cts cts = written_.load(std::memory_order_relaxed);  // we hold the log
+      try {
+        writer_.add(RecordKind::closed, cts, {});
+        writer_.write(ec);
+        if (!ec) writer_.sync_file(ec);
+        if (ec) fail("closing " + writer_.path() + ": " + ec.message());
+      } catch (const std::exception& error) {
+        fail(error.what());
+      }
+      release();
+    }
+    writer_.close();
+    WaitList left;
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+      writes_.take(WaitList::k_everybody, left);
+      syncs_.take(WaitList::k_everybody, left);
+    }
+    left.wake_all(make_error_code(failed() ? errc::log_failed : errc::closed));
+  }
+
+  // Waiters -------------------------------------------------------------------------------------------------------
+
+  void wait(WaitList& list, LogWaiter& waiter) noexcept {
+    error_code result;
+    {
+      const std::lock_guard lock(mutex_);
+      waiting_.fetch_add(1, std::memory_order_seq_cst);  // [G2] before the look at the mark
+      const bool reached = mark_of(list) >= waiter.target();
+      if (!reached && !failed() && !ended_) {
+        list.add(waiter);
+        if (&list == &syncs_) asked_ = std::max(asked_, waiter.target());
+        wake_.notify_one();
+        return;
+      }
+      waiting_.fetch_sub(1, std::memory_order_relaxed);  // it was never there
+      if (!reached) result = make_error_code(failed() ? errc::log_failed : errc::closed);
+    }
+    waiter.wake(result);
+  }
+  Cts mark_of(const WaitList& list) const noexcept {
+    return (&list == &syncs_ ? durable_ : written_).load(std::memory_order_seq_cst);  // [G2]
+  }
+
+  void wake_reached() noexcept {
+    if (waiting_.load(std::memory_order_seq_cst) == 0) return;  // [G2] after the mark was moved
+    WaitList reached;
+    {
+      const std::lock_guard lock(mutex_);
+      writes_.take(mark_of(writes_), reached);
+      syncs_.take(mark_of(syncs_), reached);
+      count_out(reached);
+    }
+    reached.wake_all({});
+  }
+  void count_out(const WaitList& taken) noexcept {
+    waiting_.fetch_sub(static_cast<std::int64_t>(taken.size()), std::memory_order_relaxed);  // inside mutex_
+  }
+
+  void fail(const std::string& why) noexcept {
+    WaitList lost;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!failed()) {
+        try {
+          failure_ = why;
+        } catch (...) {  // no memory for the text
+        }
+        failed_.store(true, std::memory_order_release);  // pairs with failed(): the text
+      }
+      writes_.take(WaitList::k_everybody, lost);
+      syncs_.take(WaitList::k_everybody, lost);
+      count_out(lost);
+    }
+    lost.wake_all(make_error_code(errc::log_failed));
+  }
+
+  EpochDomain& epochs_;
+  CommitOrder& order_;
+  const LogOptions options_;
+  const std::function<void(std::uint64_t)> tell_written_;
+
+  LoggedCommitStack stack_;
+  alignas(128) std::atomic<bool> seized_{false};  // the writer and the next five are their holder's
+  SegmentWriter writer_;
+  std::vector<LoggedCommit*> pending_;   // taken from the stack, by timestamp
+  std::vector<LoggedCommit*> dropped_;   // written or aborted, to be let go
+  std::vector<LoggedCommit*> unsynced_;  // level full: to be published after the sync; the log's thread only
+  std::uint64_t unsynced_bytes_ = 0;
+  std::uint64_t unsynced_commits_ = 0;
+
+  alignas(128) std::atomic<Cts> written_;  // up to here everything is with the operating system
+  std::atomic<Cts> durable_;               //   and on the disk
+  std::atomic<std::int64_t> waiting_{0};   // waiters in the two lists
+  std::atomic<bool> failed_{false};
+  std::atomic<bool> rotate_wanted_{false};
+  std::atomic<bool> sleeping_{false};
+  std::atomic<std::uint64_t> pending_commits_{0}, pending_bytes_{0};  // unsynced_*, for those without the log
+  std::atomic<std::uint64_t> bytes_{0}, sync_count_{0}, segment_{0};
+  std::uint64_t told_bytes_ = 0;  // the log's thread only
+
+  mutable std::mutex mutex_;  // guards the next six
+  std::condition_variable wake_;
+  WaitList writes_, syncs_;
+  Cts asked_ = 0;  // flush() wants everything up to here on the disk
+  std::string failure_;
+  bool stopping_ = false;
+  bool ended_ = false;
+
+  std::mutex join_mutex_;  // stop() may be called by close() and by the destructor
+  std::thread thread_;
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

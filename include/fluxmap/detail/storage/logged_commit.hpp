@@ -1,0 +1,59 @@
+// A commit on its way through the log. · layer: storage
+//
+// The committer fills it in, pushes it before it decides, and the log takes it up once everything up to its timestamp
+// is decided. Both hold on to it; the last to let go retires it.
+#pragma once
+
+#include <fluxmap/detail/index/epoch.hpp>
+#include <fluxmap/detail/index/version.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <vector>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+struct LoggedCommit : CommitRecord {
+  LoggedCommit* next = nullptr;     // on the log's stack
+  std::vector<std::byte> redo;      // the payload of its record
+  std::atomic<unsigned> owners{1};  // the committer, and the log once it was pushed
+
+  LoggedCommit() = default;
+  LoggedCommit(const LoggedCommit&) = delete;
+  LoggedCommit& operator=(const LoggedCommit&) = delete;
+  virtual ~LoggedCommit() = default;
+
+  // Stamps the versions of a commit that is durable now; where readers must not see anything before (level full).
+  virtual void publish(EpochGuard& guard) noexcept = 0;
+
+  // One of the owners is done with it.
+  static void let_go(EpochGuard& guard, LoggedCommit& commit) noexcept {
+    // acq_rel: the last owner comes after all that the other one did; no version is tagged with it any more by then.
+    if (commit.owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    guard.retire(&commit, [](void* object) noexcept { delete static_cast<LoggedCommit*>(object); });
+  }
+};
+
+// The commits pushed and not taken yet: a stack, emptied as a whole.
+class LoggedCommitStack {
+ public:
+  LoggedCommitStack() = default;
+  LoggedCommitStack(const LoggedCommitStack&) = delete;
+  LoggedCommitStack& operator=(const LoggedCommitStack&) = delete;
+
+  void push(LoggedCommit& commit) noexcept {
+    commit.owners.store(2, std::memory_order_relaxed);            // private still; published with the push
+    LoggedCommit* first = head_.load(std::memory_order_relaxed);  // checked by the CAS
+    do {
+      commit.next = first;
+      // [G1] release: the commit's content; pairs with take(). No ABA: only take() removes, and it takes everything.
+    } while (!head_.compare_exchange_weak(first, &commit, std::memory_order_release, std::memory_order_relaxed));
+  }
+  // All of them, the one pushed last first; follow `next`.
+  LoggedCommit* take() noexcept { return head_.exchange(nullptr, std::memory_order_acquire); }  // [G1]
+
+ private:
+  alignas(128) std::atomic<LoggedCommit*> head_{nullptr};
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -1,0 +1,326 @@
+// Recovery: what a directory holds, brought back; and the directory made ready to go on. · layer: storage
+//
+// Two phases. The first only reads: the newest checkpoint, then the segments from the one it names, in order, each
+// checked against its predecessor. Whatever is wrong ends it with the file and the offset, and nothing has changed. The
+// second cuts a torn tail off, makes sure that what was read is on the disk (it may have been in the page cache only,
+// or a sync of it may have failed), and removes what is not needed any more.
+#pragma once
+
+#include <fluxmap/detail/storage/checkpoint_file.hpp>
+#include <fluxmap/detail/storage/segment_scan.hpp>
+#include <fluxmap/detail/storage/segment_writer.hpp>
+#include <fluxmap/error.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <new>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+// What is done with what is read. Both may throw; boost::system::system_error of errc::decode_failed is given the
+// place.
+class RecoverySink {
+ public:
+  RecoverySink() = default;
+  RecoverySink(const RecoverySink&) = delete;
+  RecoverySink& operator=(const RecoverySink&) = delete;
+  virtual ~RecoverySink() = default;
+  virtual void entries(Bytes payload, std::uint32_t count) = 0;  // of a checkpoint, ascending
+  virtual void commit(std::uint64_t cts, Bytes payload) = 0;     // ascending, after the checkpoint's entries
+};
+
+struct Recovered {
+  std::uint64_t last_cts = 0;         // of what was recovered
+  std::uint64_t commits = 0;          // replayed from the log
+  std::uint64_t truncated_bytes = 0;  // of a torn tail
+  std::uint64_t log_bytes = 0;        // in the log's records, from the segment the checkpoint names
+};
+
+[[noreturn]] inline void throw_system(const boost::system::error_code& ec, const std::string& what) {
+  throw boost::system::system_error(ec, "fluxmap: " + what);
+}
+[[noreturn]] inline void throw_corrupt(const std::string& file, std::uint64_t offset, const std::string& what) {
+  throw boost::system::system_error(make_error_code(errc::log_corrupt),
+                                    "fluxmap: " + file + " at offset " + std::to_string(offset) + ": " + what);
+}
+
+class Recovery {
+ public:
+  using Path = std::filesystem::path;
+  using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;  // bytes
+
+  Recovery(const SegmentWriter::Place& place, RecoverySink& sink, Progress progress)
+      : place_(place), files_(*place.files), sink_(sink), progress_(std::move(progress)) {
+    place_.boot = files_.boot_id();
+  }
+
+  // Phase one. The directory must be there, and locked.
+  void read() {
+    boost::system::error_code ec;
+    std::vector<std::string> names = files_.list(place_.directory, ec);
+    if (ec) throw_system(ec, place_.directory.string());
+    std::vector<std::uint64_t> checkpoints;
+    for (const std::string& name : names) {
+      if (const auto id = segment_id_of(name)) segments_.push_back(*id);
+      if (const auto cts = checkpoint_cts_of(name)) checkpoints.push_back(*cts);
+      const std::string_view stem =
+          std::string_view(name).substr(0, name.size() - std::min<std::size_t>(4, name.size()));
+      if (name.ends_with(k_temporary_suffix) && (segment_id_of(stem) || checkpoint_cts_of(stem))) {
+        superfluous_.push_back(name);
+      }
+    }
+    std::sort(segments_.begin(), segments_.end());
+    std::sort(checkpoints.begin(), checkpoints.end());
+    measure(checkpoints);
+    if (!checkpoints.empty()) {
+      read_checkpoint(checkpoints.back());
+      checkpoints.pop_back();
+      for (const std::uint64_t cts : checkpoints) superfluous_.push_back(checkpoint_name(cts));
+    }
+    const auto needed = std::lower_bound(segments_.begin(), segments_.end(), first_segment_);
+    for (auto at = segments_.begin(); at != needed; ++at) superfluous_.push_back(segment_name(*at));
+    segments_.erase(segments_.begin(), needed);
+    if (segments_.empty()) {
+      if (checkpoint_) throw_corrupt(path_of(first_segment_), 0, "the segment is missing; the checkpoint needs it");
+      return;  // a directory that no database has ever been in
+    }
+    for (std::size_t i = 0; i < segments_.size(); ++i) read_segment(i);
+    if (progress_) progress_(total_bytes_, total_bytes_);
+  }
+
+  // Phase two: a writer that goes on where the log ends.
+  SegmentWriter open() {
+    boost::system::error_code ec;
+    if (segments_.empty()) {
+      SegmentWriter writer(with_new_id());
+      writer.create(1, 0, 0, ec);
+      if (ec) throw_system(ec, path_of(1));
+      announce(writer);
+      return writer;
+    }
+    for (const std::string& name : superfluous_) {
+      files_.remove(place_.directory / name, ec);
+      if (ec) throw_system(ec, (place_.directory / name).string());
+    }
+    if (!superfluous_.empty()) files_.sync_directory(place_.directory, ec);
+    if (ec) throw_system(ec, place_.directory.string());
+    const std::string path = path_of(last_id_);
+    std::unique_ptr<File> file = files_.open(path, FileSystem::Open::existing, ec);
+    if (ec) throw_system(ec, path);
+    make_durable(*file, path);
+    SegmentWriter writer(place_);
+    writer.adopt(std::move(file), last_id_, last_.end, last_.end);
+    announce(writer);
+    return writer;
+  }
+
+  const Recovered& result() const noexcept { return result_; }
+
+ private:
+  std::string path_of(std::uint64_t id) const { return (place_.directory / segment_name(id)).string(); }
+
+  void measure(const std::vector<std::uint64_t>& checkpoints) {
+    if (!progress_) return;
+    boost::system::error_code ec;  // only for the report: whoever reads the file says what is wrong with it
+    const auto add = [&](const std::string& name) {
+      const std::unique_ptr<File> file = files_.open(place_.directory / name, FileSystem::Open::read, ec);
+      if (!ec) total_bytes_ += file->size(ec);
+    };
+    if (!checkpoints.empty()) add(checkpoint_name(checkpoints.back()));
+    for (const std::uint64_t id : segments_) add(segment_name(id));
+  }
+  void step(std::uint64_t bytes) {
+    done_bytes_ += bytes;
+    if (progress_) progress_(std::min(done_bytes_, total_bytes_), total_bytes_);
+  }
+
+  // Calls `work`, and gives what it throws the place where it happened.
+  template <class Work>
+  static void at_place(const std::string& file, std::uint64_t offset, Work&& work) {
+    const auto place = [&](const char* what) {
+      return "fluxmap: " + file + " at offset " + std::to_string(offset) + ": " + what;
+    };
+    try {
+      work();
+    } catch (const boost::system::system_error& error) {
+      throw boost::system::system_error(error.code(), place(error.what()));
+    } catch (const std::bad_alloc&) {
+      throw boost::system::system_error(boost::system::errc::make_error_code(boost::system::errc::not_enough_memory),
+                                        place("no memory"));
+    } catch (const std::exception& error) {  // of a user's codec or comparator
+      throw boost::system::system_error(make_error_code(errc::decode_failed), place(error.what()));
+    }
+  }
+
+  void check_types(const Fingerprint& types, const std::string& path) const {
+    if (types == place_.types) return;
+    throw boost::system::system_error(make_error_code(errc::decode_failed),
+                                      "fluxmap: " + path + " at offset 56: the file was written with " +
+                                          (types.key == place_.types.key ? "another Value type" : "another Key type"));
+  }
+
+  void read_checkpoint(std::uint64_t cts) {
+    const std::string path = (place_.directory / checkpoint_name(cts)).string();
+    boost::system::error_code ec;
+    const std::unique_ptr<File> file = files_.open(path, FileSystem::Open::read, ec);
+    if (ec) throw_system(ec, path);
+    CheckpointReader reader(*file);
+    const auto check = [&](const char* fault) {
+      if (ec) throw_system(ec, path);
+      if (fault != nullptr) throw_corrupt(path, reader.offset(), fault);
+    };
+    check(reader.open(ec));
+    if (reader.header().cts != cts) throw_corrupt(path, 32, "the file is another checkpoint");
+    check_types(reader.header().types, path);
+    place_.database = reader.header().database;
+    first_segment_ = reader.header().first_segment;
+    checkpoint_ = cts;
+    result_.last_cts = cts;
+    CheckpointReader::Block block;
+    for (bool done = false;;) {
+      check(reader.next(block, done, ec));
+      if (done) break;
+      at_place(path, block.offset, [&] { sink_.entries(block.payload, block.entries); });
+      step(block.payload.size() + k_block_header_size);
+    }
+  }
+
+  void read_segment(std::size_t index) {
+    const std::uint64_t id = segments_[index];
+    const bool is_last = index + 1 == segments_.size();
+    const std::string path = path_of(id);
+    const std::uint64_t expected = index == 0 ? first_segment_ : segments_[index - 1] + 1;
+    if (id != expected) throw_corrupt(path_of(expected), 0, "the segment is missing, and no checkpoint stands for it");
+    const std::vector<std::byte> content = read_file(path);
+    SegmentHeader header;
+    if (const char* fault = parse(content, header)) throw_corrupt(path, 0, fault);
+    if (header.id != id) throw_corrupt(path, 32, "the file is another segment");
+    check_types(header.types, path);
+    if (index == 0 && !checkpoint_) place_.database = header.database;
+    if (header.database != place_.database) throw_corrupt(path, 16, "the segment belongs to another database");
+    if (index > 0 && !last_.successor) {
+      // The predecessor has no seal. It may be the last one, if this one was only just made.
+      if (!is_last || !is_unused(content)) throw_corrupt(path_of(last_id_), last_.end, "records are missing");
+      superfluous_.push_back(segment_name(id));
+      segments_.pop_back();
+      accept_tail();
+      return;
+    }
+    if (index > 0 && *last_.successor != id)
+      throw_corrupt(path_of(last_id_), last_.end, "the seal names another segment");
+    if (index > 0 && header.chain != last_.seal)
+      throw_corrupt(path, 48, "the segment does not continue its predecessor");
+    if (index > 0 && header.base < last_base_) throw_corrupt(path, 40, "the timestamps go back");
+
+    last_id_ = id;
+    last_ = SegmentScanner::scan(content, header, place_.boot, last_boot_, [&](const RecordView& record) {
+      if (record.kind != RecordKind::commit || record.cts <= checkpoint_.value_or(0)) return;
+      at_place(path, record.offset, [&] { sink_.commit(record.cts, record.payload); });
+      ++result_.commits;
+      result_.last_cts = record.cts;
+    });
+    last_base_ = std::max(header.base, last_.last_cts);
+    result_.last_cts = std::max(result_.last_cts, last_base_);
+    result_.log_bytes += last_.end;
+    if (last_.fault != nullptr) throw_corrupt(path, last_.end, last_.fault);
+    if (last_.intact_after) {
+      throw_corrupt(path, last_.end,
+                    "a bad record, but an intact one follows at offset " + std::to_string(*last_.intact_after));
+    }
+    if (is_last) {
+      if (last_.successor) throw_corrupt(path_of(*last_.successor), 0, "the segment is missing");
+      accept_tail();
+    }
+    step(content.size());
+  }
+
+  void accept_tail() noexcept { result_.truncated_bytes = last_.tail; }
+
+  static bool is_unused(Bytes content) noexcept {
+    return std::all_of(content.begin() + k_file_header_size, content.end(),
+                       [](std::byte b) { return b == std::byte{0}; });
+  }
+
+  std::vector<std::byte> read_file(const std::string& path) {
+    boost::system::error_code ec;
+    const std::unique_ptr<File> file = files_.open(path, FileSystem::Open::read, ec);
+    if (ec) throw_system(ec, path);
+    std::vector<std::byte> content(file->size(ec));
+    if (ec) throw_system(ec, path);
+    std::size_t have = 0;
+    while (have < content.size()) {
+      const std::size_t got = file->read_at(have, std::span<std::byte>(content).subspan(have), ec);
+      if (ec) throw_system(ec, path);
+      if (got == 0) break;  // it has become shorter meanwhile
+      have += got;
+    }
+    content.resize(have);
+    return content;
+  }
+
+  SegmentWriter::Place with_new_id() const {
+    SegmentWriter::Place place = place_;
+    std::random_device random;
+    for (std::byte& byte : place.database) byte = static_cast<std::byte>(random());
+    return place;
+  }
+
+  // Cuts the tail off, and writes anew what may be in the page cache only.
+  void make_durable(File& file, const std::string& path) {
+    boost::system::error_code ec;
+    const auto check = [&] {
+      if (ec) throw_system(ec, path);
+    };
+    if (last_.tail != 0) {
+      file.resize(last_.end, ec);
+      check();
+    }
+    if (last_.tail != 0 || file.size(ec) < place_.segment_bytes) {
+      file.allocate(std::max(place_.segment_bytes, last_.end), ec);
+      check();
+    }
+    if (last_.closed && last_.tail == 0) return;
+    const std::uint64_t from = std::min(last_.synced, last_.end);
+    std::vector<std::byte> rest(last_.end - from);
+    const std::size_t got = file.read_at(from, rest, ec);
+    check();
+    if (got != rest.size()) throw_corrupt(path, from + got, "the file has become shorter");
+    write_fully(file, from, rest, ec);
+    check();
+    file.sync(ec);
+    check();
+  }
+
+  void announce(SegmentWriter& writer) const {
+    boost::system::error_code ec;
+    writer.announce(result_.last_cts);
+    writer.write(ec);
+    if (ec) throw_system(ec, writer.path());
+  }
+
+  SegmentWriter::Place place_;
+  FileSystem& files_;
+  RecoverySink& sink_;
+  const Progress progress_;
+  std::string last_boot_;
+  std::vector<std::uint64_t> segments_;
+  std::vector<std::string> superfluous_;
+  std::optional<std::uint64_t> checkpoint_;
+  std::uint64_t first_segment_ = 1;
+  std::uint64_t last_id_ = 0;
+  std::uint64_t last_base_ = 0;
+  SegmentScan last_;
+  Recovered result_;
+  std::uint64_t done_bytes_ = 0;
+  std::uint64_t total_bytes_ = 0;
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -1,0 +1,168 @@
+// Writes the log's segments: batches of records, syncs, rotation. · layer: storage
+//
+// Not thread-safe, except that sync_file() may run beside everything but rotate().
+#pragma once
+
+#include <fluxmap/detail/storage/format.hpp>
+
+#include <boost/system/error_code.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+// Writes all of `bytes`, however short the single writes are.
+inline void write_fully(File& file, std::uint64_t offset, Bytes bytes, boost::system::error_code& ec) {
+  while (!bytes.empty()) {
+    const std::size_t written = file.write_at(offset, bytes, ec);
+    if (ec) return;
+    if (written == 0) {  // a file system that accepts nothing and does not say why
+      ec = boost::system::errc::make_error_code(boost::system::errc::io_error);
+      return;
+    }
+    offset += written;
+    bytes = bytes.subspan(written);
+  }
+  ec.clear();
+}
+
+// Where a file that is being made stands until it is complete.
+inline std::filesystem::path temporary_of(const std::filesystem::path& path) {
+  return path.string() + std::string(k_temporary_suffix);
+}
+
+class SegmentWriter {
+ public:
+  using error_code = boost::system::error_code;
+
+  struct Place {
+    FileSystem* files = nullptr;
+    std::filesystem::path directory;
+    DatabaseId database{};
+    Fingerprint types;
+    std::uint64_t segment_bytes = 0;
+    std::string boot;  // the running system, as FileSystem::boot_id names it
+  };
+
+  explicit SegmentWriter(Place place) : place_(std::move(place)) {}
+
+  const Place& place() const noexcept { return place_; }
+  std::uint64_t id() const noexcept { return id_; }
+  std::uint64_t offset() const noexcept { return offset_; }   // where the next batch goes
+  std::uint64_t synced() const noexcept { return synced_; }   // what lies before is on the disk
+  std::string path() const { return path_of(id_).string(); }  // of the current segment; for messages
+
+  // Makes a segment and goes on in it. It is durable, name and all, when this returns without an error.
+  void create(std::uint64_t id, std::uint64_t base, std::uint32_t chain, error_code& ec) {
+    std::unique_ptr<File> file = make_segment(id, base, chain, ec);
+    if (!ec) adopt(std::move(file), id, k_file_header_size, k_file_header_size);
+  }
+  // Goes on in a segment that recovery has read.
+  void adopt(std::unique_ptr<File> file, std::uint64_t id, std::uint64_t offset, std::uint64_t synced) {
+    file_ = std::move(file);
+    id_ = id;
+    offset_ = offset;
+    synced_ = synced;
+    checksum_ = PlacedChecksum(place_.database, id);
+    batch_.clear();
+  }
+
+  // True if a record with such a payload still belongs into this segment; an empty segment takes any.
+  bool fits(std::size_t payload) const noexcept {
+    const std::uint64_t at = offset_ + batch_.size();
+    return at <= k_file_header_size + k_reserve ||
+           at + align_record(k_record_header_size + payload) + k_reserve <= segment_bytes();
+  }
+
+  // Adds a record to the batch; returns its checksum.
+  std::uint32_t add(RecordKind kind, std::uint64_t cts, Bytes payload) {
+    return append_record(batch_, checksum_, offset_ + batch_.size(), kind, cts, synced_, payload);
+  }
+  bool has_batch() const noexcept { return !batch_.empty(); }
+
+  // Hands the batch to the operating system.
+  void write(error_code& ec) {
+    ec.clear();
+    if (batch_.empty()) return;
+    write_fully(*file_, offset_, batch_, ec);
+    if (ec) return;
+    offset_ += batch_.size();
+    written_bytes_ += batch_.size();
+    batch_.clear();
+    if (batch_.capacity() > k_keep_batch) std::vector<std::byte>().swap(batch_);
+  }
+
+  // Syncs what has been written. set_synced() takes note of it, with the offset() of before.
+  void sync_file(error_code& ec) { file_->sync(ec); }
+  void set_synced(std::uint64_t offset) noexcept { synced_ = offset; }
+
+  // Seals this segment, which has no batch pending, and goes on in a new one. The new one is there, and empty, before
+  // the seal is written, and the seal is synced before anything is written behind it: so a sealed segment always has
+  // its successor, and a successor with records has a sealed predecessor, whenever the power goes.
+  void rotate(std::uint64_t last_cts, error_code& ec) {
+    std::array<std::byte, 8> successor;
+    put_little(successor.data(), id_ + 1);
+    const std::uint32_t seal = add(RecordKind::seal, last_cts, successor);
+    std::unique_ptr<File> next = make_segment(id_ + 1, last_cts, seal, ec);
+    if (ec) return;
+    write(ec);
+    if (ec) return;
+    file_->sync(ec);
+    if (ec) return;
+    adopt(std::move(next), id_ + 1, k_file_header_size, k_file_header_size);
+    announce(last_cts);
+  }
+
+  // Adds the record that says which system goes on with the segment.
+  void announce(std::uint64_t last_cts) {
+    add(RecordKind::opened, last_cts,
+        Bytes(reinterpret_cast<const std::byte*>(place_.boot.data()), place_.boot.size()));
+  }
+
+  // Bytes written since the last call.
+  std::uint64_t take_written_bytes() noexcept { return std::exchange(written_bytes_, 0); }
+
+  void close() noexcept { file_.reset(); }
+
+ private:
+  static constexpr std::uint64_t k_reserve = 2 * 64;                 // room for the records that end a segment
+  static constexpr std::size_t k_keep_batch = std::size_t{8} << 20;  // a larger buffer is given back after use
+
+  std::uint64_t segment_bytes() const noexcept { return place_.segment_bytes; }
+  std::filesystem::path path_of(std::uint64_t id) const { return place_.directory / segment_name(id); }
+
+  std::unique_ptr<File> make_segment(std::uint64_t id, std::uint64_t base, std::uint32_t chain, error_code& ec) {
+    const std::filesystem::path path = path_of(id);
+    const std::filesystem::path temporary = temporary_of(path);
+    std::unique_ptr<File> file = place_.files->open(temporary, FileSystem::Open::create, ec);
+    if (ec) return nullptr;
+    file->allocate(std::max<std::uint64_t>(segment_bytes(), k_file_header_size), ec);
+    if (ec) return nullptr;
+    const FileHeader header = to_bytes(SegmentHeader{place_.database, id, base, chain, place_.types});
+    write_fully(*file, 0, header, ec);
+    if (ec) return nullptr;
+    file->sync(ec);
+    if (ec) return nullptr;
+    place_.files->rename(temporary, path, ec);
+    if (ec) return nullptr;
+    place_.files->sync_directory(place_.directory, ec);
+    if (ec) return nullptr;
+    return file;
+  }
+
+  Place place_;
+  std::unique_ptr<File> file_;
+  std::uint64_t id_ = 0;
+  std::uint64_t offset_ = 0;
+  std::uint64_t synced_ = 0;
+  std::uint64_t written_bytes_ = 0;
+  PlacedChecksum checksum_;
+  std::vector<std::byte> batch_;  // stands at offset_
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

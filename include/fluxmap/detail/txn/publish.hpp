@@ -1,0 +1,98 @@
+// The end of a commit: its versions are stamped, counted, and what they stand on is pruned. · layer: txn
+//
+// By the committer itself, or by the log's thread where nobody may see a commit before it is on the disk.
+#pragma once
+
+#include <fluxmap/detail/storage/logged_commit.hpp>
+#include <fluxmap/detail/txn/store.hpp>
+#include <fluxmap/detail/txn/write_set.hpp>
+
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+// One version that a commit has installed.
+template <class Key, class Value>
+struct Installed {
+  Entry<Key, Value>* entry;
+  Version<Value>* version;
+  bool created;    // the commit linked the entry, and holds its k_queued token
+  bool over_any;   // the version stands on another one,
+  bool over_live;  //   which is a value
+};
+
+// Requires published >= cts.
+template <class Key, class Value, class Compare>
+class Publisher {
+ public:
+  using StoreType = Store<Key, Value, Compare>;
+  using EntryType = Entry<Key, Value>;
+  using InstalledType = Installed<Key, Value>;
+
+  Publisher(StoreType& store, EpochGuard& guard, Cts cts) noexcept : store_(store), guard_(guard), cts_(cts) {
+    guard_.counters().commits.add(1);
+  }
+
+  void stamp(const InstalledType& installed) noexcept {
+    Version<Value>& version = *installed.version;
+    const std::uint64_t flags =
+        version.stamp_bits.load(std::memory_order_relaxed) & (Stamp::k_flags & ~Stamp::k_tagged);  // never change
+    const bool tombstone = version.is_tombstone();
+    Counters& counters = guard_.counters();
+    counters.keys.add((tombstone ? 0 : 1) - (installed.over_live ? 1 : 0));
+    counters.versions.add(1);
+    counters.bytes.add(static_cast<std::int64_t>(version_bytes(version)));
+    hand_to_vacuum(installed, tombstone);  // before the stamp: see WorkList
+    // [P8] release: pairs with Version::stamp(). From here on the version may be pruned by others.
+    version.stamp_bits.store(Stamp::stamped(cts_, flags).bits(), std::memory_order_release);
+  }
+
+  // After all are stamped. `installed`: a range of InstalledType.
+  template <class Range>
+  void prune_below(Range&& installed) noexcept {
+    const SnapshotView* const view = store_.amortised_view(guard_);
+    if (view == nullptr) return;
+    for (const InstalledType& one : installed) {
+      if (one.over_any) prune(guard_, *one.entry, *view, k_prune_limit);
+    }
+  }
+
+ private:
+  void hand_to_vacuum(const InstalledType& installed, bool tombstone) noexcept {
+    EntryType& entry = *installed.entry;
+    if (!tombstone && !installed.over_any) {
+      if (!installed.created) return;
+      WorkList<EntryType>::release_token(entry);
+      // A commit on top of ours that found the token taken relies on us to look once more.
+      const bool covered = entry.head.load(std::memory_order_acquire) != installed.version;  // [P2]
+      if (covered && WorkList<EntryType>::acquire(entry)) WorkList<EntryType>::push(guard_, entry);
+    } else if (installed.created || WorkList<EntryType>::acquire(entry)) {
+      WorkList<EntryType>::push(guard_, entry);
+    }
+  }
+
+  static constexpr std::size_t k_prune_limit = 8;  // survivors a committer looks at; vacuum has no limit
+
+  StoreType& store_;
+  EpochGuard& guard_;
+  const Cts cts_;
+};
+
+// A commit on its way through the log, with what is to be stamped.
+template <class Key, class Value, class Compare>
+struct TypedLoggedCommit final : LoggedCommit {
+  explicit TypedLoggedCommit(Store<Key, Value, Compare>& of) noexcept : store(of) {}
+
+  void publish(EpochGuard& guard) noexcept override {
+    Publisher<Key, Value, Compare> publisher(store, guard, cts.load(std::memory_order_relaxed));  // came with the push
+    for (const Installed<Key, Value>& one : installed) publisher.stamp(one);
+    publisher.prune_below(installed);
+  }
+
+  Store<Key, Value, Compare>& store;
+  std::vector<Installed<Key, Value>> installed;  // level full only
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail
