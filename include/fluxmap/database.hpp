@@ -190,7 +190,7 @@ class Database {
     store->check_open();
     if (store->log == nullptr) co_return;
     store->log->check_usable();
-    co_await detail::wait_synced(*store->log, store->ring.decided());
+    detail::check_wait(*store->log, co_await detail::wait_synced(*store->log, store->ring.decided()));
   }
   static asio::awaitable<void> checkpoint_op(std::shared_ptr<StoreType> store,
                                              std::shared_ptr<detail::Persistence> persistence) {

@@ -35,7 +35,9 @@ asio::awaitable<void> insert_op(SessionPtr<Key, Value, Compare> session, Key key
       co_await aside.wait();
     } while (!write.put(aside.willing()));
   }
-  if (!is_acknowledged(store, write.needed())) co_await wait_acknowledged(*store.log, write.needed());
+  if (!is_acknowledged(store, write.needed())) {
+    check_wait(*store.log, co_await wait_acknowledged(session->shared_store(), write.needed()));
+  }
 }
 
 // Runs write.update(decide) to its end. `decide` may be called several times.
@@ -61,7 +63,9 @@ asio::awaitable<bool> insert_if_absent_op(SessionPtr<Key, Value, Compare> sessio
     return inserted ? std::move(version) : nullptr;
   };
   if (!write.update(decide, true)) co_await update_to_end(write, store, decide);
-  if (!is_acknowledged(store, write.needed())) co_await wait_acknowledged(*store.log, write.needed());
+  if (!is_acknowledged(store, write.needed())) {
+    check_wait(*store.log, co_await wait_acknowledged(session->shared_store(), write.needed()));
+  }
   co_return inserted;
 }
 
@@ -82,7 +86,9 @@ asio::awaitable<Removed> remove_op(SessionPtr<Key, Value, Compare> session, Key 
     return PrivateVersion<Value>(old != nullptr ? Version<Value>::make(Stamp::k_tombstone) : nullptr);
   };
   if (!write.update(decide, true)) co_await update_to_end(write, store, decide);
-  if (!is_acknowledged(store, write.needed())) co_await wait_acknowledged(*store.log, write.needed());
+  if (!is_acknowledged(store, write.needed())) {
+    check_wait(*store.log, co_await wait_acknowledged(session->shared_store(), write.needed()));
+  }
   if (evicting && removed) {
     EpochGuard guard(store.epochs);
     guard.counters().evictions.add(1);
@@ -101,7 +107,9 @@ asio::awaitable<updated_t<Value>> update_op(SessionPtr<Key, Value, Compare> sess
     return PrivateVersion<Value>(Version<Value>::make(0, std::move(value)));
   };
   if (!write.update(decide, true)) co_await update_to_end(write, store, decide);
-  if (!is_acknowledged(store, write.needed())) co_await wait_acknowledged(*store.log, write.needed());
+  if (!is_acknowledged(store, write.needed())) {
+    check_wait(*store.log, co_await wait_acknowledged(session->shared_store(), write.needed()));
+  }
   if constexpr (std::copy_constructible<Value>) co_return std::move(*written);
 }
 

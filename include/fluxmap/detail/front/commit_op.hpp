@@ -45,17 +45,20 @@ class StepAside {
 // Commits a state, and waits for the log; the caller keeps it alive. Throws ConflictError. After an exception the
 // transaction has ended.
 template <class Key, class Value, class Compare>
-asio::awaitable<void> commit_state(TxnState<Key, Value, Compare>& state, Store<Key, Value, Compare>& store,
+asio::awaitable<void> commit_state(TxnState<Key, Value, Compare>& state,
+                                   std::shared_ptr<Store<Key, Value, Compare>> store,
                                    const Reservation<Key, Value>* mine) {
   struct RollBack {
     TxnState<Key, Value, Compare>& state;
     ~RollBack() { state.roll_back(); }
   } roll_back{state};
-  StepAside aside(store);
+  StepAside aside(*store);
   for (;;) {  // bounded: by StepAside, and by how often a commit can be taken for stalled
     switch (state.try_commit(mine, aside.willing())) {
       case CommitOutcome::committed:
-        if (!is_acknowledged(store, state.needed())) co_await wait_acknowledged(*store.log, state.needed());
+        if (!is_acknowledged(*store, state.needed())) {
+          check_wait(*store->log, co_await wait_acknowledged(store, state.needed()));
+        }
         co_return;
       case CommitOutcome::conflict:
         throw ConflictError(state.conflict_key());
@@ -73,7 +76,7 @@ template <class Key, class Value, class Compare>
 asio::awaitable<void> commit_op(Lease<Key, Value, Compare> lease) {
   if (!lease || !lease->active()) throw_error(errc::transaction_inactive);
   const Reservation<Key, Value>* const none = nullptr;
-  co_await commit_state(*lease, lease.session()->store(), none);
+  co_await commit_state(*lease, lease.session()->shared_store(), none);
 }
 
 template <class Key, class Value, class Compare, class Closure, class T>

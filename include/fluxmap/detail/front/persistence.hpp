@@ -3,10 +3,11 @@
 // Only databases with a log instantiate this, so only their types need a Codec.
 #pragma once
 
-#include <fluxmap/codec.hpp>
 #include <fluxmap/detail/platform/posix_file_system.hpp>
 #include <fluxmap/detail/storage/recovery.hpp>
+#include <fluxmap/detail/txn/redo_codec.hpp>
 #include <fluxmap/detail/txn/store.hpp>
+#include <fluxmap/detail/txn/store_loader.hpp>
 #include <fluxmap/options.hpp>
 #include <fluxmap/stats.hpp>
 
@@ -16,8 +17,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
-#include <span>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -25,144 +24,6 @@
 #include <vector>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
-
-// How entries and commits are spelled (docs/format.md).
-template <class Key, class Value>
-struct RedoCodec {
-  static void encode(std::span<Write<Key, Value>* const> writes, std::vector<std::byte>& redo) {
-    Encoder encoder(redo);
-    for (const Write<Key, Value>* write : writes) {
-      const bool removal = write->version->is_tombstone();
-      encoder.write_integer(static_cast<std::uint8_t>(removal ? WriteKind::removal : WriteKind::value));
-      Codec<Key>::encode(write->key_now(), encoder);
-      if (!removal) Codec<Value>::encode(write->version->value, encoder);
-    }
-    if (redo.size() > k_max_payload) {
-      throw boost::system::system_error(boost::system::errc::make_error_code(boost::system::errc::file_too_large),
-                                        "fluxmap: a transaction writes more than 1 GiB");
-    }
-  }
-  static Fingerprint fingerprint() { return {codec_fingerprint<Key>(), codec_fingerprint<Value>()}; }
-};
-
-// Builds a store that nobody uses yet from what recovery reads.
-template <class Key, class Value, class Compare>
-class StoreLoader final : public RecoverySink {
-  using EntryType = Entry<Key, Value>;
-  using VersionType = Version<Value>;
-
- public:
-  StoreLoader(Store<Key, Value, Compare>& store, std::uint64_t checkpoint_cts = 0)
-      : store_(store), loader_(store.index), cts_(checkpoint_cts) {}
-
-  void entries(Bytes payload, std::uint32_t count) override {
-    Decoder decoder(payload);
-    EpochGuard guard(store_.epochs);
-    for (; count > 0; --count) {
-      Key key = Codec<Key>::decode(decoder);
-      PrivateVersion<Value> version(VersionType::make(0, Codec<Value>::decode(decoder)));
-      EntryType* const entry = make_entry(std::move(key), version);
-      if (!loader_.add(guard, *entry)) {
-        drop(entry);
-        throw_error(errc::decode_failed, "the keys do not ascend; was the checkpoint written with another Compare?");
-      }
-      WorkList<EntryType>::release_token(*entry);
-      count_new(guard, *entry);
-    }
-    if (decoder.remaining() != 0) throw_error(errc::decode_failed, "bytes stand behind the last entry");
-  }
-
-  void commit(std::uint64_t cts, Bytes payload) override {
-    finish_checkpoint();
-    Decoder decoder(payload);
-    EpochGuard guard(store_.epochs);
-    cts_ = cts;
-    while (decoder.remaining() != 0) {
-      const auto kind = static_cast<WriteKind>(decoder.read_integer<std::uint8_t>());
-      if (kind != WriteKind::value && kind != WriteKind::removal) {
-        throw_error(errc::decode_failed, "neither a value nor a removal");
-      }
-      Key key = Codec<Key>::decode(decoder);
-      PrivateVersion<Value> version;
-      if (kind == WriteKind::value) version.reset(VersionType::make(0, Codec<Value>::decode(decoder)));
-      apply(guard, std::move(key), std::move(version));
-    }
-  }
-
-  // After the last of them.
-  void finish_checkpoint() {
-    if (std::exchange(finished_, true)) return;
-    loader_.finish();
-  }
-
- private:
-  EntryType* make_entry(Key&& key, PrivateVersion<Value>& version) {
-    EntryType* const entry = EntryType::make(std::move(key));
-    try {
-      install(*entry, version, entry->make_version_inside(*version));
-    } catch (...) {
-      EntryType::destroy(entry);
-      throw;
-    }
-    return entry;
-  }
-  // Puts `version`, or the copy of it inside the entry, at the head; nobody else is here.
-  void install(EntryType& entry, PrivateVersion<Value>& version, VersionType* inside) noexcept {
-    VersionType* const head = inside != nullptr ? inside : version.release();
-    const std::uint64_t flags = head->stamp_bits.load(std::memory_order_relaxed);           // nobody else is here
-    head->stamp_bits.store(Stamp::stamped(cts_, flags).bits(), std::memory_order_relaxed);  // as above
-    entry.head.store(head, std::memory_order_relaxed);                                      // as above
-  }
-  static void drop(EntryType* entry) noexcept {
-    entry->load_head()->destroy();
-    EntryType::destroy(entry);
-  }
-
-  void apply(EpochGuard& guard, Key&& key, PrivateVersion<Value> version) {
-    if (version == nullptr) {
-      EntryType* const entry = store_.index.find(key);
-      if (entry == nullptr) return;
-      clear(guard, *entry);
-      if (WorkList<EntryType>::acquire(*entry)) WorkList<EntryType>::push(guard, *entry);  // an empty one is vacuum's
-      return;
-    }
-    const auto [entry, is_new] = store_.index.find_or_link(
-        guard, key, [&] { return make_entry(std::move(key), version); }, [](EntryType* lost) { drop(lost); });
-    if (is_new) {
-      WorkList<EntryType>::release_token(*entry);
-      count_new(guard, *entry);
-      return;
-    }
-    clear(guard, *entry);
-    install(*entry, version, nullptr);
-    count_version(guard, *entry->load_head());
-  }
-  // Takes the value away, if there is one.
-  void clear(EpochGuard& guard, EntryType& entry) noexcept {
-    VersionType* const old = entry.load_head();
-    if (old == nullptr) return;
-    entry.head.store(nullptr, std::memory_order_relaxed);  // nobody else is here
-    guard.counters().keys.add(-1);
-    guard.counters().versions.add(-1);
-    guard.counters().bytes.add(-static_cast<std::int64_t>(version_bytes(*old)));
-    EntryType::free_version(old);
-  }
-  void count_new(EpochGuard& guard, EntryType& entry) noexcept {
-    guard.counters().entries.add(1);
-    guard.counters().bytes.add(static_cast<std::int64_t>(entry.bytes()));
-    count_version(guard, *entry.load_head());
-  }
-  void count_version(EpochGuard& guard, const VersionType& version) noexcept {
-    guard.counters().keys.add(1);
-    guard.counters().versions.add(1);
-    guard.counters().bytes.add(static_cast<std::int64_t>(version_bytes(version)));
-  }
-
-  Store<Key, Value, Compare>& store_;
-  typename SkipList<Key, Value, Compare>::Loader loader_;
-  Cts cts_;
-  bool finished_ = false;
-};
 
 // What is left of the types once a directory is open; the database's handle on its files.
 class Persistence {
@@ -217,7 +78,7 @@ class TypedPersistence final : public Persistence {
     }
     Recovery recovery(place, loader, progress);
     recovery.read();
-    loader.finish_checkpoint();
+    loader.finish();
     SegmentWriter writer = recovery.open();
     recovered_ = recovery.result();
     place_ = writer.place();

@@ -12,18 +12,19 @@
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/execution_context.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/query.hpp>
 #include <boost/intrusive/list.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
+#include <atomic>
 #include <exception>
 #include <latch>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -45,6 +46,7 @@ class Wake : public LogWaiter,
   }
   // Counts the reference of whoever will call wake().
   void expect() noexcept { boost::intrusive_ptr<Wake>(this).detach(); }
+  WakeList& list() const noexcept { return *list_; }
   // Ends the wait unless it has ended.
   void finish(error_code result) noexcept;
 
@@ -57,7 +59,7 @@ class Wake : public LogWaiter,
 };
 
 // The waits of one execution context.
-class WakeList {
+class WakeList : public std::enable_shared_from_this<WakeList> {
  public:
   void add(Wake& wake) {
     boost::intrusive_ptr<Wake> kept(&wake);
@@ -71,6 +73,17 @@ class WakeList {
     list_.erase(list_.iterator_to(wake));
     kept.reset(&wake, false);
     wake.post(result);  // inside the lock: the context cannot go away meanwhile
+  }
+  // Has the log write what there is, soon, on `executor`: after whatever is ready to run there, so that its commits are
+  // written together. The store is kept until then.
+  template <class StoreType, class Executor>
+  void request_write(const std::shared_ptr<StoreType>& store, const Executor& executor) {
+    // acq_rel: whoever finds a request standing has its commit seen by it; pairs with the exchange below.
+    if (write_requested_.exchange(true, std::memory_order_acq_rel)) return;
+    asio::post(executor, [list = shared_from_this(), store] {
+      list->write_requested_.exchange(false, std::memory_order_acq_rel);  // before the write: see above
+      store->log->write_for_waiters();
+    });
   }
   // The context is about to go: its handlers go first.
   void drop_all() noexcept {
@@ -90,6 +103,7 @@ class WakeList {
   using Hook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::safe_link>>;
   std::mutex mutex_;
   boost::intrusive::list<Wake> list_;
+  std::atomic<bool> write_requested_{false};
 };
 
 inline void Wake::finish(error_code result) noexcept {
@@ -112,78 +126,79 @@ class WakeService final : public asio::execution_context::service {
   std::shared_ptr<WakeList> list_;
 };
 
-// A wait of a handler of signature void(error_code).
+// The wait of a coroutine, whose handler has signature void(error_code). (The coroutine keeps its context busy itself.)
 template <class Handler>
 class HandlerWake final : public Wake {
-  using Executor = asio::associated_executor_t<Handler>;
-
  public:
   HandlerWake(Cts target, std::shared_ptr<WakeList> list, Handler&& handler)
-      : Wake(target, std::move(list)), parts_(std::in_place, std::move(handler)) {}
+      : Wake(target, std::move(list)), handler_(std::in_place, std::move(handler)) {}
 
  private:
-  struct Parts {
-    asio::executor_work_guard<Executor> work;
-    Handler handler;
-    explicit Parts(Handler&& h) : work(asio::get_associated_executor(h)), handler(std::move(h)) {}
-  };
-
   void post(error_code result) override {
-    Parts parts = std::move(*parts_);
-    parts_.reset();
-    const Executor executor = parts.work.get_executor();
-    asio::post(executor, [parts = std::move(parts), result]() mutable {
-      auto slot = asio::get_associated_cancellation_slot(parts.handler);
+    Handler handler = std::move(*handler_);
+    handler_.reset();
+    const auto executor = asio::get_associated_executor(handler);
+    asio::post(executor, [handler = std::move(handler), result]() mutable {
+      auto slot = asio::get_associated_cancellation_slot(handler);
       if (slot.is_connected()) slot.clear();
-      Parts last = std::move(parts);
-      std::move(last.handler)(result);
+      Handler last = std::move(handler);
+      std::move(last)(result);
     });
   }
-  void drop() noexcept override { parts_.reset(); }
+  void drop() noexcept override { handler_.reset(); }
 
-  std::optional<Parts> parts_;
+  std::optional<Handler> handler_;
 };
 
-// Suspends the calling coroutine; `start(Wake&)` sees to it that wake() is called once. Hands the result over.
+using WaitResult = std::tuple<error_code>;
+
+// Suspends the calling coroutine; `start(Wake&, executor)` sees to it that wake() is called once. A plain function, and
+// `start` passes by value: a coroutine frame less for each commit that waits.
 template <class Start>
-asio::awaitable<error_code> suspend_until_woken(Cts target, bool cancellable, Start start) {
+asio::awaitable<WaitResult> suspend_until_woken(Cts target, bool cancellable, Start start) {
+  static_assert(std::is_trivially_copyable_v<Start>, "g++ 12 destroys twice what such a temporary has captured");
   assert_no_epoch_guard();
-  auto [result] = co_await asio::async_initiate<const asio::as_tuple_t<asio::use_awaitable_t<>>, void(error_code)>(
+  return asio::async_initiate<const asio::as_tuple_t<asio::use_awaitable_t<>>, void(error_code)>(
       [target, cancellable](auto handler, Start begin) {
         using Handler = decltype(handler);
         const auto executor = asio::get_associated_executor(handler);
         auto slot = asio::get_associated_cancellation_slot(handler);
         asio::execution_context& context = asio::query(executor, asio::execution::context);
-        const std::shared_ptr<WakeList> list = asio::use_service<WakeService>(context).list();
+        const std::shared_ptr<WakeList>& list = asio::use_service<WakeService>(context).list();
         const boost::intrusive_ptr<Wake> wake(new HandlerWake<Handler>(target, list, std::move(handler)));
         list->add(*wake);
         if (cancellable && slot.is_connected()) {
           slot.assign([wake](asio::cancellation_type) { wake->finish(asio::error::operation_aborted); });
         }
-        begin(*wake);
+        begin(*wake, executor);
       },
-      asio::as_tuple(asio::use_awaitable), std::move(start));
-  co_return result;
+      asio::as_tuple(asio::use_awaitable), start);
 }
 
-// Waits until the log has acknowledged everything up to `cts`. Throws errc::log_failed or errc::closed if it never
-// will; operation_aborted when cancelled: what was committed stands.
-inline asio::awaitable<void> wait_acknowledged(Log& log, Cts cts) {
-  const error_code result = co_await suspend_until_woken(cts, true, [&log](Wake& wake) {
+// Throws what became of a wait for the log: errc::log_failed or errc::closed if what was waited for will never be;
+// operation_aborted when cancelled: what was committed stands.
+inline void check_wait(const Log& log, const WaitResult& result) {
+  const error_code code = std::get<0>(result);
+  if (code == make_error_code(errc::log_failed)) log.check_usable();
+  if (code) throw boost::system::system_error(code, "fluxmap");
+}
+
+// Waits until the log has acknowledged everything up to `cts`. For check_wait. `store` must stay until then.
+template <class StoreType>
+asio::awaitable<WaitResult> wait_acknowledged(const std::shared_ptr<StoreType>& store, Cts cts) {
+  return suspend_until_woken(cts, true, [&store](Wake& wake, const auto& executor) {
+    Log& log = *store->log;
     wake.expect();
     log.wait_acknowledged(wake);
+    if (log.level() == LogLevel::relaxed) wake.list().request_write(store, executor);
   });
-  if (result == make_error_code(errc::log_failed)) log.check_usable();
-  if (result) throw boost::system::system_error(result, "fluxmap");
 }
-// Waits until everything up to `cts` is on the disk.
-inline asio::awaitable<void> wait_synced(Log& log, Cts cts) {
-  const error_code result = co_await suspend_until_woken(cts, true, [&log](Wake& wake) {
+// Waits until everything up to `cts` is on the disk. For check_wait.
+inline asio::awaitable<WaitResult> wait_synced(Log& log, Cts cts) {
+  return suspend_until_woken(cts, true, [&log](Wake& wake, const auto&) {
     wake.expect();
     log.wait_synced(wake);
   });
-  if (result == make_error_code(errc::log_failed)) log.check_usable();
-  if (result) throw boost::system::system_error(result, "fluxmap");
 }
 
 // True if the outcome of a commit may be told; else wait_acknowledged.
@@ -210,7 +225,7 @@ asio::awaitable<std::invoke_result_t<Work&>> run_on_thread(Work work) {
     std::thread thread;
   };
   auto job = std::make_shared<Job>(std::move(work));
-  co_await suspend_until_woken(0, false, [&job](Wake& wake) {
+  co_await suspend_until_woken(0, false, [&job](Wake& wake, const auto&) {
     // The thread's function gets its own reference: the job outlives the coroutine if it must.
     wake.expect();
     try {

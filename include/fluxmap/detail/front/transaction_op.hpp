@@ -93,7 +93,8 @@ struct TransactionRun {
             } else {
               closure(transaction);
             }
-            if (!try_finish(transaction, store, announcement)) co_await finish(transaction, store, announcement);
+            if (!try_finish(transaction, store, announcement))
+              co_await finish(transaction, session->shared_store(), announcement);
             co_return;
           } else {
             std::optional<T> value;
@@ -110,7 +111,8 @@ struct TransactionRun {
                 co_return std::move(*value);
               }
             }
-            if (!try_finish(transaction, store, announcement)) co_await finish(transaction, store, announcement);
+            if (!try_finish(transaction, store, announcement))
+              co_await finish(transaction, session->shared_store(), announcement);
             co_return std::move(*value);
           }
         } catch (const boost::system::system_error& error) {
@@ -163,11 +165,15 @@ struct TransactionRun {
     }
     return false;
   }
-  static asio::awaitable<void> finish(TransactionType& transaction, Store<Key, Value, Compare>& store,
+  static asio::awaitable<void> finish(TransactionType& transaction,
+                                      const std::shared_ptr<Store<Key, Value, Compare>>& store,
                                       const Announcement<Key, Value, Compare>& announcement) {
     auto& state = *transaction.lease_;
-    if (!state.active()) return wait_acknowledged(*store.log, state.needed());  // it has committed
-    return commit_state(state, store, announcement.get());
+    if (state.active()) {
+      co_await commit_state(state, store, announcement.get());
+    } else {  // it has committed
+      check_wait(*store->log, co_await wait_acknowledged(store, state.needed()));
+    }
   }
 
   static void note_retry(Store<Key, Value, Compare>& store) {

@@ -133,23 +133,19 @@ class SkipList {
     Loader(const Loader&) = delete;
     Loader& operator=(const Loader&) = delete;
 
-    // Links a private entry. False: its key is not greater than the last one's; the entry stays the caller's.
-    bool add(EpochGuard& guard, EntryType& entry) {
-      if (any_ && !list_.compare_(static_cast<EntryType*>(last_)->key, entry.key)) return false;
+    // Links a private entry, whose key must be greater than the last one's. Throws std::bad_alloc, having done nothing.
+    void add(EpochGuard& guard, EntryType& entry) {
       if (list_.joins_lane(guard)) lane_.push_back(&entry);
       // Nobody else is here: relaxed, and published with the database.
       entry.links.store(1, std::memory_order_relaxed);
       last_->next.store(entry.as_link(), std::memory_order_relaxed);
       last_ = &entry;
-      any_ = true;
-      return true;
     }
     void finish() { list_.lane_.build(lane_); }
 
    private:
     SkipList& list_;
     ListNode* last_;
-    bool any_ = false;
     std::vector<EntryType*> lane_;
   };
 

@@ -9,6 +9,7 @@
 #include <boost/preprocessor/repetition/repeat_from_to.hpp>
 
 #include <cstddef>
+#include <exception>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -17,10 +18,13 @@ namespace fluxmap::inline FLUXMAP_ABI::detail {
 
 inline constexpr std::size_t k_max_fields = 64;
 
-// Stands for a field of any type, also one that can only be moved.
+// Stands for a field of any type, also one that can only be moved. Never called, but clang warns where a constructor
+// template of a field's would call it and it has no definition.
 struct AnyField {
   template <class Field>
-  operator Field() const&& noexcept;  // NOLINT(google-explicit-constructor)
+  operator Field() const&& noexcept {  // NOLINT(google-explicit-constructor)
+    std::terminate();
+  }
 };
 
 template <class T, std::size_t... I>

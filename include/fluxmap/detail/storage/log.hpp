@@ -94,7 +94,8 @@ class Log {
 
   LogLevel level() const noexcept { return options_.level; }
 
-  bool failed() const noexcept { return failed_.load(std::memory_order_acquire); }  // pairs with fail()
+  bool is_over() const noexcept { return failed() || over_.load(std::memory_order_seq_cst); }  // [G3]
+  bool failed() const noexcept { return failed_.load(std::memory_order_acquire); }             // pairs with fail()
   // Throws errc::log_failed, with what had happened, if the log has failed.
   void check_usable() const {
     if (!failed()) return;
@@ -105,12 +106,17 @@ class Log {
   // The committer's part, before it decides. See I1.
   void push(LoggedCommit& commit) noexcept { stack_.push(commit); }
 
-  // The committer's part, after everything up to its timestamp is decided. True: acknowledged already. Otherwise wait.
+  // The committer's part, after everything up to its timestamp is decided. True: acknowledged already. Otherwise wait;
+  // at level relaxed somebody who waits has to call write_now().
   bool acknowledge(Cts cts) noexcept {
-    if (level() == LogLevel::relaxed) write_if_free();
     if (is_acknowledged(cts)) return true;
     notify();
-    return false;
+    // Relaxed: how many more commits are to be written at once by their committers, a guess (see write_for_waiters).
+    const std::uint32_t alone = alone_.load(std::memory_order_relaxed);
+    if (alone == 0) return false;
+    alone_.store(alone - 1, std::memory_order_relaxed);
+    write_now();
+    return is_acknowledged(cts);
   }
   bool is_acknowledged(Cts cts) const noexcept {
     return (level() == LogLevel::full ? durable_ : written_).load(std::memory_order_seq_cst) >= cts;  // [G2]
@@ -118,8 +124,34 @@ class Log {
 
   // Wakes `waiter` once its target is acknowledged, or on the disk; with errc::log_failed or errc::closed if it will
   // never be.
-  void wait_acknowledged(LogWaiter& waiter) noexcept { wait(level() == LogLevel::full ? syncs_ : writes_, waiter); }
-  void wait_synced(LogWaiter& waiter) noexcept { wait(syncs_, waiter); }
+  void wait_acknowledged(LogWaiter& waiter) noexcept {
+    wait(level() == LogLevel::full ? syncs_ : writes_, waiter, false);
+  }
+  void wait_synced(LogWaiter& waiter) noexcept { wait(syncs_, waiter, true); }
+
+  // Writes what is decided, unless another thread is at it; that one then looks again after it has let go. Both the
+  // letting go and the advance of `decided` are seq_cst and come before the look at the other, so one of the two sees.
+  void write_now() noexcept {
+    while (order_.decided() > written_.load(std::memory_order_seq_cst) && !is_over() && !rotate_wanted() &&
+           try_seize()) {
+      if (!is_over()) write_decided(false);
+      note_unsynced();
+      release();
+      wake_reached();
+      if (sync_is_due()) wake_thread();
+    }
+    if (rotate_wanted()) wake_thread();
+  }
+  // The same for those who wait, and learns from it whether waiting pays: where one commit at a time is all that comes,
+  // the next ones are written without a visit to the scheduler.
+  void write_for_waiters() noexcept {
+    const std::uint64_t before = batches_.load(std::memory_order_relaxed);  // counters, and a guess
+    const Cts first = written_.load(std::memory_order_relaxed);
+    write_now();
+    if (batches_.load(std::memory_order_relaxed) == before) return;
+    const bool alone = written_.load(std::memory_order_relaxed) <= first + 1;
+    alone_.store(level() == LogLevel::relaxed && alone ? k_alone : 0, std::memory_order_relaxed);
+  }
 
   // Writes and syncs what has been decided, and ends. No commit may begin any more.
   void stop() noexcept {
@@ -138,6 +170,7 @@ class Log {
 
  private:
   using Clock = std::chrono::steady_clock;
+  static constexpr std::uint32_t k_alone = 64;  // commits between two tries whether others have come
 
   // The log in one thread's hands ---------------------------------------------------------------------------------
 
@@ -150,24 +183,11 @@ class Log {
   }
   void release() noexcept { seized_.store(false, std::memory_order_seq_cst); }  // [G3]
 
-  // Writes what is decided, unless another thread is at it; that one then looks again after it has let go. Both the
-  // letting go and the advance of `decided` are seq_cst and come before the look at the other, so one of the two sees.
-  void write_if_free() noexcept {
-    while (order_.decided() > written_.load(std::memory_order_seq_cst) && !failed() && !rotate_wanted() &&
-           try_seize()) {
-      write_decided(false);
-      const bool first = note_unsynced();
-      release();
-      wake_reached();
-      if (first || sync_is_due()) notify();
-    }
-    if (rotate_wanted()) notify();
-  }
   bool rotate_wanted() const noexcept { return rotate_wanted_.load(std::memory_order_relaxed); }  // a hint
 
   // Writes the commits up to `decided`; by the holder. Without `may_rotate` it stops where the segment is full.
   void write_decided(bool may_rotate) noexcept {
-    if (failed()) return;
+    if (is_over()) return;
     try {
       Cts upto = order_.decided();  // before the stack is emptied: I1
       collect();
@@ -245,6 +265,7 @@ class Log {
     if (!writer_.has_batch()) return true;
     error_code ec;
     writer_.write(ec);
+    batches_.fetch_add(1, std::memory_order_relaxed);  // a counter
     const std::uint64_t bytes = writer_.take_written_bytes();
     bytes_.fetch_add(bytes, std::memory_order_relaxed);  // a counter
     unsynced_bytes_ += bytes;
@@ -348,29 +369,30 @@ class Log {
   // Sleeps until there is something to do. True: the end was asked for.
   bool sleep(Clock::time_point deadline) noexcept {
     std::unique_lock lock(mutex_);
-    sleeping_.store(true, std::memory_order_seq_cst);  // [G4] before the look at what there is to do
     if (deadline == Clock::time_point::max()) {
-      // Whoever writes first after a sync wakes us, so that the interval begins.
-      wake_.wait(lock, [&] { return stopping_ || has_work() || pending_bytes_.load(std::memory_order_seq_cst) != 0; });
+      idle_.store(true, std::memory_order_seq_cst);  // [G4] before the look at what there is to do
+      wake_.wait(lock, [&] { return stopping_ || has_work() || has_unsynced(); });
+      idle_.store(false, std::memory_order_relaxed);  // a needless notify is harmless
     } else {
       wake_.wait_until(lock, deadline, [&] { return stopping_ || has_work(); });
     }
-    sleeping_.store(false, std::memory_order_relaxed);  // a needless notify is harmless
     return stopping_;
   }
   bool has_work() const noexcept {  // inside mutex_
     if (failed()) return false;
-    if (sync_is_due() || rotate_wanted() || asked_ > durable_.load(std::memory_order_relaxed))
-      return true;  // own store
-    // Relaxed, and somebody else holds the log: that one looks again itself.
-    return order_.decided() > written_.load(std::memory_order_seq_cst) && pending_for_thread();
+    if (level() == LogLevel::full) return has_unsynced();
+    return sync_is_due() || rotate_wanted() || asked_ > durable_.load(std::memory_order_relaxed);  // own store
   }
-  bool pending_for_thread() const noexcept {
-    return level() == LogLevel::full || !seized_.load(std::memory_order_seq_cst);  // [G3]
+  bool has_unsynced() const noexcept {
+    return !failed() && order_.decided() > durable_.load(std::memory_order_relaxed);  // own store
   }
+  // After `decided` has moved: wakes the log's thread if it sleeps without an end. At level relaxed it is awake, or
+  // will be, from the first commit after a sync on.
   void notify() noexcept {
-    // [G4] seq_cst: after `decided` has moved, which is seq_cst too; the sleeper looks at that after it said it sleeps.
-    if (!sleeping_.load(std::memory_order_seq_cst)) return;
+    // [G4] seq_cst: `decided` was moved before, which is seq_cst too; the sleeper looks at it after it said it sleeps.
+    if (idle_.load(std::memory_order_seq_cst)) wake_thread();
+  }
+  void wake_thread() noexcept {
     { const std::lock_guard lock(mutex_); }  // it is either before its look, or waiting
     wake_.notify_one();
   }
@@ -390,7 +412,10 @@ class Log {
       }
       release();
     }
+    seize();
+    over_.store(true, std::memory_order_seq_cst);  // [G3] no one writes from now on
     writer_.close();
+    release();
     WaitList left;
     {
       const std::lock_guard lock(mutex_);
@@ -403,7 +428,8 @@ class Log {
 
   // Waiters -------------------------------------------------------------------------------------------------------
 
-  void wait(WaitList& list, LogWaiter& waiter) noexcept {
+  // `asking`: nobody else may have told the log's thread that there is something to do.
+  void wait(WaitList& list, LogWaiter& waiter, bool asking) noexcept {
     error_code result;
     {
       const std::lock_guard lock(mutex_);
@@ -411,7 +437,8 @@ class Log {
       const bool reached = mark_of(list) >= waiter.target();
       if (!reached && !failed() && !ended_) {
         list.add(waiter);
-        if (&list == &syncs_) asked_ = std::max(asked_, waiter.target());
+        if (!asking) return;
+        asked_ = std::max(asked_, waiter.target());
         wake_.notify_one();
         return;
       }
@@ -474,11 +501,12 @@ class Log {
   alignas(128) std::atomic<Cts> written_;  // up to here everything is with the operating system
   std::atomic<Cts> durable_;               //   and on the disk
   std::atomic<std::int64_t> waiting_{0};   // waiters in the two lists
-  std::atomic<bool> failed_{false};
+  std::atomic<bool> failed_{false}, over_{false};
   std::atomic<bool> rotate_wanted_{false};
-  std::atomic<bool> sleeping_{false};
+  std::atomic<bool> idle_{false};
   std::atomic<std::uint64_t> pending_commits_{0}, pending_bytes_{0};  // unsynced_*, for those without the log
-  std::atomic<std::uint64_t> bytes_{0}, sync_count_{0}, segment_{0};
+  std::atomic<std::uint64_t> bytes_{0}, batches_{0}, sync_count_{0}, segment_{0};
+  std::atomic<std::uint32_t> alone_{0};
   std::uint64_t told_bytes_ = 0;  // the log's thread only
 
   mutable std::mutex mutex_;  // guards the next six

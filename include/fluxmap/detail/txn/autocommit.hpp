@@ -81,7 +81,7 @@ class SingleWrite {
   bool update(Decide&& decide, bool defer) {
     store_.check_open();
     if (store_.log != nullptr) store_.log->check_usable();  // what is decided may never become durable
-    for (;;) {  // lock-free: a round is lost to a commit of the same key
+    for (;;) {                                              // lock-free: a round is lost to a commit of the same key
       EpochGuard guard(store_.epochs);
       auto* const entry = write_.created ? write_.entry : store_.index.find(write_.key_now());
       const Found<Value> found = entry != nullptr ? newest_committed(*entry) : Found<Value>{};

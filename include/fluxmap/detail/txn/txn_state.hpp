@@ -61,8 +61,7 @@ class TxnState {
     read_only_ = read_only;
     doomed_ = false;
     reads_.clear();  // a failed predecessor may have left them for take_reads
-    snapshot_ =
-        store_.snapshots.enter(slot_, [&] { return read_only ? store_.published() : store_.newest(); });
+    snapshot_ = store_.snapshots.enter(slot_, [&] { return read_only ? store_.published() : store_.newest(); });
     needed_ = 0;
     next_serial();
     active_ = true;
