@@ -29,6 +29,7 @@
 #include <fluxmap/detail/index/entry.hpp>
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/index/key_prefix.hpp>
+#include <fluxmap/detail/index/lane_block.hpp>
 #include <fluxmap/detail/platform/spin_wait.hpp>
 
 #include <algorithm>
@@ -199,66 +200,7 @@ class ExpressLane {
   }
 
  private:
-  // Immutable once published. One allocation: the count, the prefixes, the entries.
-  class Block {
-   public:
-    struct Delete {
-      void operator()(Block* block) const noexcept {
-        block->~Block();
-        ::operator delete(block);
-      }
-    };
-    using Ptr = std::unique_ptr<Block, Delete>;
-
-    static Ptr empty() { return allocate(0); }
-    static Ptr of(const std::vector<EntryType*>& entries, std::size_t from, std::size_t to) {
-      Ptr block = allocate(to - from);
-      for (std::size_t i = from; i < to; ++i) {
-        block->prefixes()[i - from] = Prefix::of(entries[i]->key);
-        block->entries()[i - from] = entries[i];
-      }
-      return block;
-    }
-    static Ptr with(const Block& other, std::size_t place, EntryType& entry, std::uint64_t prefix) {
-      Ptr block = allocate(other.size() + 1);
-      block->copy(other, 0, place, 0);
-      block->prefixes()[place] = prefix;
-      block->entries()[place] = &entry;
-      block->copy(other, place, other.size(), place + 1);
-      return block;
-    }
-    static Ptr without(const Block& other, std::size_t place) {
-      Ptr block = allocate(other.size() - 1);
-      block->copy(other, 0, place, 0);
-      block->copy(other, place + 1, other.size(), place);
-      return block;
-    }
-    static Ptr part(const Block& other, std::size_t from, std::size_t to) {
-      Ptr block = allocate(to - from);
-      block->copy(other, from, to, 0);
-      return block;
-    }
-
-    std::size_t size() const noexcept { return size_; }
-    std::uint64_t prefix(std::size_t at) const noexcept { return prefixes()[at]; }
-    EntryType* entry(std::size_t at) const noexcept { return entries()[at]; }
-
-   private:
-    explicit Block(std::size_t size) noexcept : size_(size) {}
-    static Ptr allocate(std::size_t size) {
-      static_assert(sizeof(std::uint64_t) == sizeof(Block) && alignof(EntryType*) <= alignof(std::uint64_t));
-      void* const memory = ::operator new(sizeof(Block) + size * (sizeof(std::uint64_t) + sizeof(EntryType*)));
-      return Ptr(::new (memory) Block(size));
-    }
-    std::uint64_t* prefixes() const noexcept { return reinterpret_cast<std::uint64_t*>(const_cast<Block*>(this) + 1); }
-    EntryType** entries() const noexcept { return reinterpret_cast<EntryType**>(prefixes() + size_); }
-    void copy(const Block& other, std::size_t from, std::size_t to, std::size_t at) noexcept {
-      std::copy(other.prefixes() + from, other.prefixes() + to, prefixes() + at);
-      std::copy(other.entries() + from, other.entries() + to, entries() + at);
-    }
-
-    std::size_t size_;
-  };
+  using Block = LaneBlock<EntryType, Prefix>;
   using BlockPtr = typename Block::Ptr;
 
   // Covers the keys from `low` on, up to the low of the next live cell.

@@ -1,12 +1,12 @@
 // The log: takes the commits in their order, writes them, syncs them, and says so. · layer: storage
 //
 //   committers --push--> stack --collect--> pending, by timestamp --write--> segment --sync--> disk
-//                                             up to `decided`       written_          durable_
+//                                            up to `decided`       `written`        `durable`
 //
 // A committer pushes before it decides, and `decided` passes a timestamp only after its decision; so whoever reads
 // `decided` first and empties the stack then holds every commit up to it (I1), however late their committers run on.
 //
-// Level full: one thread writes, syncs, and only then lets the commits be published (durable_ caps `published`).
+// Level full: one thread writes, syncs, and only then lets the commits be published (`durable` caps `published`).
 // Commits that come in while a sync is under way form the next batch by themselves. Level relaxed: a commit is
 // acknowledged when it is written. Whoever finds the log free writes what there is, on its own thread: a write to the
 // page cache is cheaper than waking another thread. The log's thread syncs, rotates, and writes what a committer left
@@ -19,7 +19,7 @@
 #pragma once
 
 #include <fluxmap/detail/index/epoch.hpp>
-#include <fluxmap/detail/storage/log_waiter.hpp>
+#include <fluxmap/detail/storage/log_marks.hpp>
 #include <fluxmap/detail/storage/logged_commit.hpp>
 #include <fluxmap/detail/storage/segment_writer.hpp>
 #include <fluxmap/error.hpp>
@@ -75,8 +75,7 @@ class Log {
         options_(options),
         tell_written_(std::move(written)),
         writer_(std::move(writer)),
-        written_(recovered),
-        durable_(recovered) {
+        marks_(recovered) {
     segment_.store(writer_.id(), std::memory_order_relaxed);  // private still
     if (level() == LogLevel::full) order_.set_durable(recovered);
     thread_ = std::thread([this] { run(); });
@@ -93,6 +92,9 @@ class Log {
   }
 
   LogLevel level() const noexcept { return options_.level; }
+  LogMark acknowledging_mark() const noexcept {
+    return level() == LogLevel::full ? LogMark::durable : LogMark::written;
+  }
 
   bool is_over() const noexcept { return failed() || over_.load(std::memory_order_seq_cst); }  // [G3]
   bool failed() const noexcept { return failed_.load(std::memory_order_acquire); }             // pairs with fail()
@@ -118,26 +120,29 @@ class Log {
     write_now();
     return is_acknowledged(cts);
   }
-  bool is_acknowledged(Cts cts) const noexcept {
-    return (level() == LogLevel::full ? durable_ : written_).load(std::memory_order_seq_cst) >= cts;  // [G2]
-  }
+  bool is_acknowledged(Cts cts) const noexcept { return marks_.get(acknowledging_mark()) >= cts; }
 
   // Wakes `waiter` once its target is acknowledged, or on the disk; with errc::log_failed or errc::closed if it will
   // never be.
-  void wait_acknowledged(LogWaiter& waiter) noexcept {
-    wait(level() == LogLevel::full ? syncs_ : writes_, waiter, false);
+  void wait_acknowledged(LogWaiter& waiter) noexcept { marks_.wait(acknowledging_mark(), waiter); }
+  void wait_synced(LogWaiter& waiter) noexcept {
+    const Cts target = waiter.target();
+    marks_.wait(LogMark::durable, waiter);  // it may be gone when this returns
+    {
+      const std::lock_guard lock(mutex_);
+      asked_ = std::max(asked_, target);
+    }
+    wake_.notify_one();
   }
-  void wait_synced(LogWaiter& waiter) noexcept { wait(syncs_, waiter, true); }
 
   // Writes what is decided, unless another thread is at it; that one then looks again after it has let go. Both the
   // letting go and the advance of `decided` are seq_cst and come before the look at the other, so one of the two sees.
   void write_now() noexcept {
-    while (order_.decided() > written_.load(std::memory_order_seq_cst) && !is_over() && !rotate_wanted() &&
-           try_seize()) {
+    while (order_.decided() > written() && !is_over() && !rotate_wanted() && try_seize()) {
       if (!is_over()) write_decided(false);
       note_unsynced();
       release();
-      wake_reached();
+      marks_.wake_reached();
       if (sync_is_due()) wake_thread();
     }
     if (rotate_wanted()) wake_thread();
@@ -146,10 +151,10 @@ class Log {
   // the next ones are written without a visit to the scheduler.
   void write_for_waiters() noexcept {
     const std::uint64_t before = batches_.load(std::memory_order_relaxed);  // counters, and a guess
-    const Cts first = written_.load(std::memory_order_relaxed);
+    const Cts first = written();
     write_now();
     if (batches_.load(std::memory_order_relaxed) == before) return;
-    const bool alone = written_.load(std::memory_order_relaxed) <= first + 1;
+    const bool alone = written() <= first + 1;
     alone_.store(level() == LogLevel::relaxed && alone ? k_alone : 0, std::memory_order_relaxed);
   }
 
@@ -175,7 +180,7 @@ class Log {
   // The log in one thread's hands ---------------------------------------------------------------------------------
 
   bool try_seize() noexcept {
-    // [G3] seq_cst: against release(), see write_if_free. acquire: what the last holder did with the writer.
+    // [G3] seq_cst: against release(), see write_now. acquire: what the last holder did with the writer.
     return !seized_.load(std::memory_order_relaxed) && !seized_.exchange(true, std::memory_order_seq_cst);
   }
   void seize() noexcept {
@@ -183,6 +188,8 @@ class Log {
   }
   void release() noexcept { seized_.store(false, std::memory_order_seq_cst); }  // [G3]
 
+  Cts written() const noexcept { return marks_.get(LogMark::written); }
+  Cts durable() const noexcept { return marks_.get(LogMark::durable); }
   bool rotate_wanted() const noexcept { return rotate_wanted_.load(std::memory_order_relaxed); }  // a hint
 
   // Writes the commits up to `decided`; by the holder. Without `may_rotate` it stops where the segment is full.
@@ -227,8 +234,8 @@ class Log {
         for (LoggedCommit* commit : dropped_) LoggedCommit::let_go(guard, *commit);
         dropped_.clear();
       }
-      written_.store(upto, std::memory_order_seq_cst);  // [G2] against wait(): it adds itself, then looks
-    } catch (const std::exception& error) {             // no memory for a batch: what was not written cannot be skipped
+      marks_.move(LogMark::written, upto);
+    } catch (const std::exception& error) {  // no memory for a batch: what was not written cannot be skipped
       fail(error.what());
     }
   }
@@ -306,13 +313,13 @@ class Log {
       write_decided(true);
       note_unsynced();
       const std::uint64_t offset = writer_.offset();
-      const Cts upto = written_.load(std::memory_order_relaxed);  // we hold the log
+      const Cts upto = written();
       const bool dirty = unsynced_bytes_ != 0;
       if (dirty && deadline == Clock::time_point::max()) deadline = Clock::now() + options_.flush_interval;
       const bool now = last || level() == LogLevel::full || sync_is_due() || Clock::now() >= deadline || sync_asked();
       if (now && dirty) unsynced_bytes_ = unsynced_commits_ = 0;
       release();
-      wake_reached();
+      marks_.wake_reached();
       if (now && !failed()) {
         deadline = Clock::time_point::max();
         if (!dirty || sync(offset)) finish_sync(upto);
@@ -341,7 +348,7 @@ class Log {
 
   // Everything up to `upto` is on the disk.
   void finish_sync(Cts upto) noexcept {
-    durable_.store(upto, std::memory_order_seq_cst);  // [G2]
+    marks_.move(LogMark::durable, upto);
     if (level() == LogLevel::full) {
       order_.set_durable(upto);
       if (!unsynced_.empty()) {
@@ -353,7 +360,7 @@ class Log {
         unsynced_.clear();
       }
     }
-    wake_reached();
+    marks_.wake_reached();
   }
 
   void tell_progress() noexcept {
@@ -363,7 +370,7 @@ class Log {
 
   bool sync_asked() const noexcept {
     const std::lock_guard lock(mutex_);
-    return asked_ > durable_.load(std::memory_order_relaxed);  // written by this thread
+    return asked_ > durable();  // written by this thread
   }
 
   // Sleeps until there is something to do. True: the end was asked for.
@@ -381,11 +388,9 @@ class Log {
   bool has_work() const noexcept {  // inside mutex_
     if (failed()) return false;
     if (level() == LogLevel::full) return has_unsynced();
-    return sync_is_due() || rotate_wanted() || asked_ > durable_.load(std::memory_order_relaxed);  // own store
+    return sync_is_due() || rotate_wanted() || asked_ > durable();
   }
-  bool has_unsynced() const noexcept {
-    return !failed() && order_.decided() > durable_.load(std::memory_order_relaxed);  // own store
-  }
+  bool has_unsynced() const noexcept { return !failed() && order_.decided() > durable(); }
   // After `decided` has moved: wakes the log's thread if it sleeps without an end. At level relaxed it is awake, or
   // will be, from the first commit after a sync on.
   void notify() noexcept {
@@ -401,7 +406,7 @@ class Log {
     if (!failed()) {
       error_code ec;
       seize();
-      const Cts cts = written_.load(std::memory_order_relaxed);  // we hold the log
+      const Cts cts = written();  // we hold the log
       try {
         writer_.add(RecordKind::closed, cts, {});
         writer_.write(ec);
@@ -416,58 +421,10 @@ class Log {
     over_.store(true, std::memory_order_seq_cst);  // [G3] no one writes from now on
     writer_.close();
     release();
-    WaitList left;
-    {
-      const std::lock_guard lock(mutex_);
-      ended_ = true;
-      writes_.take(WaitList::k_everybody, left);
-      syncs_.take(WaitList::k_everybody, left);
-    }
-    left.wake_all(make_error_code(failed() ? errc::log_failed : errc::closed));
-  }
-
-  // Waiters -------------------------------------------------------------------------------------------------------
-
-  // `asking`: nobody else may have told the log's thread that there is something to do.
-  void wait(WaitList& list, LogWaiter& waiter, bool asking) noexcept {
-    error_code result;
-    {
-      const std::lock_guard lock(mutex_);
-      waiting_.fetch_add(1, std::memory_order_seq_cst);  // [G2] before the look at the mark
-      const bool reached = mark_of(list) >= waiter.target();
-      if (!reached && !failed() && !ended_) {
-        list.add(waiter);
-        if (!asking) return;
-        asked_ = std::max(asked_, waiter.target());
-        wake_.notify_one();
-        return;
-      }
-      waiting_.fetch_sub(1, std::memory_order_relaxed);  // it was never there
-      if (!reached) result = make_error_code(failed() ? errc::log_failed : errc::closed);
-    }
-    waiter.wake(result);
-  }
-  Cts mark_of(const WaitList& list) const noexcept {
-    return (&list == &syncs_ ? durable_ : written_).load(std::memory_order_seq_cst);  // [G2]
-  }
-
-  void wake_reached() noexcept {
-    if (waiting_.load(std::memory_order_seq_cst) == 0) return;  // [G2] after the mark was moved
-    WaitList reached;
-    {
-      const std::lock_guard lock(mutex_);
-      writes_.take(mark_of(writes_), reached);
-      syncs_.take(mark_of(syncs_), reached);
-      count_out(reached);
-    }
-    reached.wake_all({});
-  }
-  void count_out(const WaitList& taken) noexcept {
-    waiting_.fetch_sub(static_cast<std::int64_t>(taken.size()), std::memory_order_relaxed);  // inside mutex_
+    marks_.end(make_error_code(errc::closed));
   }
 
   void fail(const std::string& why) noexcept {
-    WaitList lost;
     {
       const std::lock_guard lock(mutex_);
       if (!failed()) {
@@ -477,11 +434,8 @@ class Log {
         }
         failed_.store(true, std::memory_order_release);  // pairs with failed(): the text
       }
-      writes_.take(WaitList::k_everybody, lost);
-      syncs_.take(WaitList::k_everybody, lost);
-      count_out(lost);
     }
-    lost.wake_all(make_error_code(errc::log_failed));
+    marks_.end(make_error_code(errc::log_failed));
   }
 
   EpochDomain& epochs_;
@@ -498,9 +452,7 @@ class Log {
   std::uint64_t unsynced_bytes_ = 0;
   std::uint64_t unsynced_commits_ = 0;
 
-  alignas(128) std::atomic<Cts> written_;  // up to here everything is with the operating system
-  std::atomic<Cts> durable_;               //   and on the disk
-  std::atomic<std::int64_t> waiting_{0};   // waiters in the two lists
+  alignas(128) LogMarks marks_;
   std::atomic<bool> failed_{false}, over_{false};
   std::atomic<bool> rotate_wanted_{false};
   std::atomic<bool> idle_{false};
@@ -509,13 +461,11 @@ class Log {
   std::atomic<std::uint32_t> alone_{0};
   std::uint64_t told_bytes_ = 0;  // the log's thread only
 
-  mutable std::mutex mutex_;  // guards the next six
+  mutable std::mutex mutex_;  // guards the next four
   std::condition_variable wake_;
-  WaitList writes_, syncs_;
   Cts asked_ = 0;  // flush() wants everything up to here on the disk
   std::string failure_;
   bool stopping_ = false;
-  bool ended_ = false;
 
   std::mutex join_mutex_;  // stop() may be called by close() and by the destructor
   std::thread thread_;
