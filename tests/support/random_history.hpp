@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +30,7 @@ struct RandomHistory {
   unsigned coroutines = 8;
   std::uint64_t operations = 300 + 3000 / k_sanitizer_cost;  // transactions and autocommit operations of each coroutine
   bool autocommit_writes = true;
+  bool filled = true;  // begin with half of the keys; not with a log: see RecordedHandle, whose writes must not wait
   unsigned reserve_after = 0;  // not 0 only without autocommit writes, see RecordedHandle
   bool vacuum = true;
   unsigned held_readers = 2;
@@ -47,11 +49,13 @@ class RandomHistoryRun {
   using Recorded = RecordedTransaction<Keys, Value>;
   using Handle = RecordedHandle<Keys, Value>;
 
-  RandomHistoryRun(const RandomHistory& shape, std::uint64_t seed) : shape_(shape), seed_(seed) {}
+  RandomHistoryRun(const RandomHistory& shape, std::uint64_t seed,
+                   std::shared_ptr<Database> database = std::make_shared<Database>())
+      : shape_(shape), seed_(seed), owned_(std::move(database)) {}
 
   // Runs it on `threads` threads and returns the history, resolved.
   std::vector<TxnRecord> run(unsigned threads) {
-    fluxmap_test::run(fill());
+    if (shape_.filled) fluxmap_test::run(fill());
     busy_ = shape_.coroutines;
     const unsigned vacuums = shape_.vacuum ? 1U : 0U;
     run_on_pool(threads, shape_.coroutines + shape_.held_readers + vacuums, [&](unsigned i) {
@@ -322,7 +326,8 @@ class RandomHistoryRun {
 
   const RandomHistory shape_;
   const std::uint64_t seed_;
-  Database database_;
+  const std::shared_ptr<Database> owned_;
+  Database& database_ = *owned_;
   HistoryRecorder recorder_;
   std::atomic<unsigned> busy_{0};
 };
@@ -347,9 +352,8 @@ inline std::string in_full(const std::vector<TxnRecord>& history, const CheckRes
 }
 
 template <class Keys, class Value>
-void check_random_history(const RandomHistory& shape, std::uint64_t seed) {
+void check_random_history(RandomHistoryRun<Keys, Value>& run, const RandomHistory& shape, std::uint64_t seed) {
   CAPTURE(shape.keys, seed);
-  RandomHistoryRun<Keys, Value> run(shape, seed);
   const std::vector<TxnRecord> history = run.run(4);
   std::uint64_t committed = 0;
   for (const TxnRecord& txn : history) committed += txn.committed ? 1U : 0U;
@@ -360,14 +364,19 @@ void check_random_history(const RandomHistory& shape, std::uint64_t seed) {
   const CheckResult graph = check_serializable(history);
   INFO(in_full(history, graph));
   CHECK(graph.ok());
-  CHECK(run.database().stats().active_transactions == 0);
+  const fluxmap::Stats stats = run.database().stats();
+  CHECK(stats.active_transactions <= (stats.log_bytes > 0 ? 1U : 0U));  // a checkpoint may be under way
 }
 
 template <class Keys, class Value>
 void check_random_histories(const char* name, std::initializer_list<RandomHistory> shapes) {
   SplitMix seeds(seed(name));
   for (unsigned round = 0; round < stress_factor(); ++round) {
-    for (const RandomHistory& shape : shapes) check_random_history<Keys, Value>(shape, seeds());
+    for (const RandomHistory& shape : shapes) {
+      const std::uint64_t seed_of_run = seeds();
+      RandomHistoryRun<Keys, Value> run(shape, seed_of_run);
+      check_random_history(run, shape, seed_of_run);
+    }
   }
 }
 

@@ -181,7 +181,12 @@ class RecordedTransaction {
   // What is to be recorded when the transaction commits next, if it commits. A reader's position is filled in.
   TxnRecord take() {
     for (const auto& [key, write] : own_) record_.writes.push_back({key, !write.has_value(), write.value_or(0)});
-    record_.position = fluxmap::detail::TransactionAccess::state(transaction_).snapshot();
+    // A reader may take any place from what it has read up to its snapshot. One that is published: with a log the
+    // snapshot of a transaction that might have written is ahead of what is durable, and who has only read does not
+    // wait for what it has not read.
+    const auto& state = fluxmap::detail::TransactionAccess::state(transaction_);
+    const Stamp published = fluxmap::detail::TransactionAccess::store(transaction_).published();
+    record_.position = std::min(state.snapshot(), std::max(state.needed(), published));
     return std::move(record_);
   }
   // Of an attempt that has failed.

@@ -36,6 +36,7 @@ class Tagged {
   ~Tagged() { write_ = 0; }
 
   std::uint64_t write() const { return write_; }
+  std::int64_t key() const { return key_; }
   bool intact(std::int64_t key) const {
     bool good = write_ != 0 && key_ == key;
     for (std::size_t i = 0; i < Words; ++i) good = good && words_[i] == word(i);

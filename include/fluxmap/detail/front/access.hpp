@@ -17,6 +17,10 @@ struct TransactionAccess {
     return transaction.state();
   }
   template <class K, class V, class C>
+  static Store<K, V, C>& store(Transaction<K, V, C>& transaction) {
+    return transaction.lease().session()->store();
+  }
+  template <class K, class V, class C>
   static Store<K, V, C>& store(Database<K, V, C>& database) {
     return *database.store_;
   }
