@@ -157,6 +157,33 @@ TEST_CASE("nobody_sees_in_full_what_could_still_be_lost") {
   CHECK(*reader.get(std::uint64_t{1}) == 10);
 }
 
+TEST_CASE("a_reader_whose_snapshot_has_moved_waits_for_all_it_rests_on") {
+  auto disk = std::make_shared<MemoryDisk>();
+  auto database = open_numbers(disk);
+  auto handle = database->handle();
+  auto reader = handle.begin();
+  CHECK(reader.get(std::uint64_t{2}) == nullptr);
+  put(handle, std::uint64_t{1}, std::uint64_t{1});
+  Gate gate(*disk);
+  gate.close();
+  auto writer = database->handle();
+  Pending insert(writer.insert(2, 1));
+  insert.poll();
+  gate.wait_for_somebody();
+  Pending remove(writer.remove(std::uint64_t{2}));
+  remove.poll();
+  // Only after the removal is there a state with 1 and without 2 again.
+  CHECK(*reader.get(std::uint64_t{1}) == 1);
+  Pending commit(reader.commit());
+  commit.poll();
+  CHECK_FALSE(commit.done);
+  gate.open();
+  for (Pending* pending : {&insert, &remove, &commit}) {
+    pending->finish();
+    CHECK_FALSE(pending->code);
+  }
+}
+
 TEST_CASE("commits_that_wait_share_one_sync") {
   auto disk = std::make_shared<MemoryDisk>();
   auto database = open_numbers(disk);

@@ -335,6 +335,8 @@ class TxnState {
       moved = store_.snapshots.move(slot_, target);
       if (moved) snapshot_ = target;
     }
+    // What is current now may have been otherwise in between: no state before this one has all that was read.
+    needed_ = snapshot_;
     ++generation_;
     return true;
   }
