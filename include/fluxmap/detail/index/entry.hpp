@@ -90,19 +90,13 @@ struct Entry : ListNode {
   // Puts the entry's first version inside it; once, while the entry is private. The value is moved from `other`, which
   // stays the caller's to destroy. Null where versions are not kept inside.
   VersionType* make_version_inside(VersionType& other) {
-    if constexpr (!k_has_inside) {
-      return nullptr;
-    } else {
-      void* const memory = reinterpret_cast<char*>(this) + inside_offset();
-      VersionType* version = nullptr;
-      if (other.is_tombstone()) {
-        version = VersionType::construct(memory, Stamp::k_inside | Stamp::k_tombstone);
-      } else {
-        version = VersionType::construct(memory, Stamp::k_inside, std::move(other.value));
-      }
-      claims.store(2, std::memory_order_relaxed);  // private still
-      return version;
-    }
+    if (!other.is_tombstone()) return make_inside(Stamp::k_inside, std::move(other.value));
+    return make_inside(Stamp::k_inside | Stamp::k_tombstone);
+  }
+  // The first version of an entry that is loaded, inside it where versions are; while the entry is private.
+  VersionType* make_first_version(Value&& value) {
+    VersionType* const inside = make_inside(Stamp::k_inside, std::move(value));
+    return inside != nullptr ? inside : VersionType::make(0, std::move(value));
   }
 
   // Takes that back; the version's value is the caller's to destroy. While the entry is private.
@@ -145,6 +139,18 @@ struct Entry : ListNode {
 
   template <class K>
   explicit Entry(K&& from_key) : key(std::forward<K>(from_key)) {}
+
+  template <class... Args>
+  VersionType* make_inside([[maybe_unused]] std::uint64_t stamp_flags, [[maybe_unused]] Args&&... args) {
+    if constexpr (!k_has_inside) {
+      return nullptr;
+    } else {
+      void* const memory = reinterpret_cast<char*>(this) + inside_offset();
+      VersionType* const version = VersionType::construct(memory, stamp_flags, std::forward<Args>(args)...);
+      claims.store(2, std::memory_order_relaxed);  // private still
+      return version;
+    }
+  }
 
   static constexpr std::size_t round_up(std::size_t size, std::size_t to) noexcept { return (size + to - 1) / to * to; }
   // Where the version inside begins, counted from the entry; functions, because sizeof(Entry) is not known here yet.

@@ -100,9 +100,7 @@ class StoreLoader final : public RecoverySink {
     EntryType* const entry = EntryType::make(Codec<Key>::decode(decoder));
     if (!has_value) return entry;
     try {
-      PrivateVersion<Value> version(VersionType::make(0, Codec<Value>::decode(decoder)));
-      VersionType* const inside = entry->make_version_inside(*version);
-      VersionType* const head = inside != nullptr ? inside : version.release();
+      VersionType* const head = entry->make_first_version(Codec<Value>::decode(decoder));
       // Nobody else is here: all stores are relaxed, and published with the database.
       const std::uint64_t flags = head->stamp_bits.load(std::memory_order_relaxed);
       head->stamp_bits.store(Stamp::stamped(cts_, flags).bits(), std::memory_order_relaxed);
