@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Breaks the engine one step at a time and expects the schedule tests to notice.
+# Breaks the engine one step at a time and expects a test to notice: those of tests/schedule, or crash_probe.
 #
 #   run_mutants.sh [-c compiler] [-j jobs] [-k regex] [-n] source-dir build-dir     (-n: only apply them)
 #
@@ -7,7 +7,7 @@
 #
 #   mutant: <name>
 #   breaks: <what, and why it should be noticed>
-#   test: <program of tests/schedule, without _test> <scenario> [seed]
+#   test: <program of tests/schedule, without _test, or crash_probe> <scenario> [seed]
 #   file: <header below include/fluxmap/detail>
 #   <<<<
 #   old text
@@ -54,6 +54,10 @@ fi
 
 # compile INCLUDE-DIR PROGRAM OUTPUT
 compile() {
+  if [[ $2 == crash_probe ]]; then  # no schedule: real threads on a disk in memory
+    "$compiler" -std=c++20 -O1 -w -pthread "-I$source/tests" "-I$source/tests/support" "-I$1" "$here/crash_probe.cpp" -o "$3"
+    return
+  fi
   "$compiler" "${flags[@]}" "-I$1" -include "$build/prelude.hpp" "$source/tests/schedule/$2_test.cpp" \
     "$build/support.o" -o "$3"
 }

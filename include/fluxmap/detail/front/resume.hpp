@@ -189,8 +189,8 @@ asio::awaitable<WaitResult> wait_acknowledged(const std::shared_ptr<StoreType>& 
   return suspend_until_woken(cts, true, [&store](Wake& wake, const auto& executor) {
     Log& log = *store->log;
     wake.expect();
-    log.wait_acknowledged(wake);
     if (log.level() == LogLevel::relaxed) wake.list().request_write(store, executor);
+    log.wait_acknowledged(wake);  // last: the coroutine, and `store` with it, may be gone when this returns
   });
 }
 // Waits until everything up to `cts` is on the disk. For check_wait.
@@ -226,10 +226,11 @@ asio::awaitable<std::invoke_result_t<Work&>> run_on_thread(Work work) {
   };
   auto job = std::make_shared<Job>(std::move(work));
   co_await suspend_until_woken(0, false, [&job](Wake& wake, const auto&) {
-    // The thread's function gets its own reference: the job outlives the coroutine if it must.
+    // The thread gets its own reference, and so do we: the coroutine may be gone as soon as the thread has begun.
+    const std::shared_ptr<Job> ours = job;
     wake.expect();
     try {
-      job->thread = std::thread([job = job.get(), kept = job, waiter = &wake]() mutable {
+      ours->thread = std::thread([job = ours, waiter = &wake]() mutable {
         job->started.wait();
         try {
           if constexpr (std::is_void_v<Result>) {
@@ -242,9 +243,9 @@ asio::awaitable<std::invoke_result_t<Work&>> run_on_thread(Work work) {
         }
         waiter->wake({});
       });
-      job->started.count_down();
+      ours->started.count_down();
     } catch (const std::system_error&) {  // no more threads: told like any other failure
-      job->failure = std::current_exception();
+      ours->failure = std::current_exception();
       wake.wake({});
     }
   });

@@ -256,6 +256,10 @@ inline std::optional<RecordView> parse_record(Bytes file, const PlacedChecksum& 
   RecordView record;
   record.crc = get_little<std::uint32_t>(rest.data() + 4);
   if (record.crc != checksum.of(offset, rest.first(k_record_header_size + length))) return std::nullopt;
+  const std::uint64_t padded = std::min<std::uint64_t>(align_record(k_record_header_size + length), rest.size());
+  for (std::uint64_t at = k_record_header_size + length; at < padded; ++at) {
+    if (rest[at] != std::byte{0}) return std::nullopt;  // no byte may be damaged unnoticed
+  }
   record.offset = offset;
   record.cts = get_little<std::uint64_t>(rest.data() + 8);
   record.synced = std::uint64_t{get_little<std::uint32_t>(rest.data() + 16)} * k_record_alignment;
