@@ -180,9 +180,8 @@ class TypedPersistence final : public Persistence {
 
   void write_checkpoint() {
     store_.log->check_usable();
-    // In this order: what is not in the snapshot was decided later, so it is written to this segment or a later one.
-    const std::uint64_t first_segment = store_.log->segment();
     const Snapshot snapshot(store_);
+    const std::uint64_t first_segment = store_.log->first_segment_after(snapshot.cts);
     CheckpointWriter writer(place_, snapshot.cts, first_segment);
     boost::system::error_code ec;
     const auto check = [&] {

@@ -29,6 +29,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <limits>
 #include <mutex>
@@ -76,7 +77,7 @@ class Log {
         tell_written_(std::move(written)),
         writer_(std::move(writer)),
         marks_(recovered) {
-    segment_.store(writer_.id(), std::memory_order_relaxed);  // private still
+    segments_.push_back({writer_.id(), recovered});
     if (level() == LogLevel::full) order_.set_durable(recovered);
     thread_ = std::thread([this] { run(); });
   }
@@ -169,7 +170,12 @@ class Log {
     if (thread_.joinable()) thread_.join();
   }
 
-  std::uint64_t segment() const noexcept { return segment_.load(std::memory_order_acquire); }   // pairs with [G5]
+  // The first segment that may hold a commit after `cts`, which is not before what was asked for last.
+  std::uint64_t first_segment_after(Cts cts) {
+    const std::lock_guard lock(mutex_);
+    while (segments_.size() > 1 && segments_[1].base <= cts) segments_.pop_front();
+    return segments_.front().id;
+  }
   std::uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }       // a counter
   std::uint64_t syncs() const noexcept { return sync_count_.load(std::memory_order_relaxed); }  // a counter
 
@@ -288,8 +294,9 @@ class Log {
       fail("new segment after " + writer_.path() + ": " + ec.message());
       return false;
     }
-    sync_count_.fetch_add(1, std::memory_order_relaxed);      // a counter
-    segment_.store(writer_.id(), std::memory_order_release);  // [G5] a checkpoint's snapshot is taken after it
+    sync_count_.fetch_add(1, std::memory_order_relaxed);  // a counter
+    const std::lock_guard lock(mutex_);
+    segments_.push_back({writer_.id(), last});
     return true;
   }
 
@@ -457,13 +464,19 @@ class Log {
   std::atomic<bool> rotate_wanted_{false};
   std::atomic<bool> idle_{false};
   std::atomic<std::uint64_t> pending_commits_{0}, pending_bytes_{0};  // unsynced_*, for those without the log
-  std::atomic<std::uint64_t> bytes_{0}, batches_{0}, sync_count_{0}, segment_{0};
+  std::atomic<std::uint64_t> bytes_{0}, batches_{0}, sync_count_{0};
   std::atomic<std::uint32_t> alone_{0};
   std::uint64_t told_bytes_ = 0;  // the log's thread only
 
-  mutable std::mutex mutex_;  // guards the next four
+  struct Segment {
+    std::uint64_t id;
+    Cts base;  // no commit in an earlier segment comes after it
+  };
+
+  mutable std::mutex mutex_;  // guards the next five
   std::condition_variable wake_;
   Cts asked_ = 0;  // flush() wants everything up to here on the disk
+  std::deque<Segment> segments_;
   std::string failure_;
   bool stopping_ = false;
 

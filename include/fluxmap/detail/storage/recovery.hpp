@@ -112,10 +112,13 @@ class Recovery {
     }
     if (!superfluous_.empty()) files_.sync_directory(place_.directory, ec);
     if (ec) throw_system(ec, place_.directory.string());
-    const std::string path = path_of(last_id_);
-    std::unique_ptr<File> file = files_.open(path, FileSystem::Open::existing, ec);
-    if (ec) throw_system(ec, path);
-    make_durable(*file, path);
+    // A segment with records was begun after the one before it was synced. One without says nothing of the sort.
+    if (last_.records == 0 && before_last_) {
+      make_durable(*open_segment(last_id_ - 1), path_of(last_id_ - 1), *before_last_);
+    }
+    std::unique_ptr<File> file = open_segment(last_id_);
+    cut_tail(*file, path_of(last_id_));
+    make_durable(*file, path_of(last_id_), last_);
     SegmentWriter writer(place_);
     writer.adopt(std::move(file), last_id_, last_.end, last_.end);
     announce(writer);
@@ -220,6 +223,7 @@ class Recovery {
       throw_corrupt(path, 48, "the segment does not continue its predecessor");
     if (index > 0 && header.base < last_base_) throw_corrupt(path, 40, "the timestamps go back");
 
+    if (index > 0) before_last_ = last_;
     last_id_ = id;
     last_ = SegmentScanner::scan(content, header, place_.boot, last_boot_, [&](const RecordView& record) {
       if (record.kind != RecordKind::commit || record.cts <= checkpoint_.value_or(0)) return;
@@ -273,30 +277,36 @@ class Recovery {
     return place;
   }
 
-  // Cuts the tail off, and writes anew what may be in the page cache only.
-  void make_durable(File& file, const std::string& path) {
+  std::unique_ptr<File> open_segment(std::uint64_t id) {
     boost::system::error_code ec;
-    const auto check = [&] {
-      if (ec) throw_system(ec, path);
-    };
-    if (last_.tail != 0) {
-      file.resize(last_.end, ec);
-      check();
-    }
-    if (last_.tail != 0 || file.size(ec) < place_.segment_bytes) {
-      file.allocate(std::max(place_.segment_bytes, last_.end), ec);
-      check();
-    }
-    if (last_.closed && last_.tail == 0) return;
-    const std::uint64_t from = std::min(last_.synced, last_.end);
-    std::vector<std::byte> rest(last_.end - from);
+    std::unique_ptr<File> file = files_.open(path_of(id), FileSystem::Open::existing, ec);
+    if (ec) throw_system(ec, path_of(id));
+    return file;
+  }
+
+  void cut_tail(File& file, const std::string& path) {
+    boost::system::error_code ec;
+    if (last_.tail != 0) file.resize(last_.end, ec);
+    if (ec) throw_system(ec, path);
+    const std::uint64_t size = file.size(ec);
+    if (ec) throw_system(ec, path);
+    const std::uint64_t wanted = std::max(place_.segment_bytes, last_.end);
+    if (size < wanted) file.allocate(wanted, ec);
+    if (ec) throw_system(ec, path);
+  }
+
+  // Writes anew what may be in the page cache only, or was given up by a failed sync, and syncs it.
+  static void make_durable(File& file, const std::string& path, const SegmentScan& scan) {
+    if (scan.closed && scan.tail == 0) return;
+    boost::system::error_code ec;
+    const std::uint64_t from = std::min(scan.synced, scan.end);
+    std::vector<std::byte> rest(scan.end - from);
     const std::size_t got = file.read_at(from, rest, ec);
-    check();
+    if (ec) throw_system(ec, path);
     if (got != rest.size()) throw_corrupt(path, from + got, "the file has become shorter");
     write_fully(file, from, rest, ec);
-    check();
-    file.sync(ec);
-    check();
+    if (!ec) file.sync(ec);
+    if (ec) throw_system(ec, path);
   }
 
   void announce(SegmentWriter& writer) const {
@@ -318,6 +328,7 @@ class Recovery {
   std::uint64_t last_id_ = 0;
   std::uint64_t last_base_ = 0;
   SegmentScan last_;
+  std::optional<SegmentScan> before_last_;  // of the segment last_id_ - 1
   Recovered result_;
   std::uint64_t done_bytes_ = 0;
   std::uint64_t total_bytes_ = 0;
