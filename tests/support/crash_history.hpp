@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -104,8 +105,8 @@ class CrashHistory {
   std::string check(CrashDatabase& database) { return check(contents_of(database), decided_in(database)); }
   std::string check(const CrashContents& found, std::uint64_t last) {
     if (last < base_last_) {
-      return "commit " + std::to_string(base_last_) + " was there at an earlier opening, and is lost: recovered up to " +
-             std::to_string(last) + '\n';
+      return "commit " + std::to_string(base_last_) +
+             " was there at an earlier opening, and is lost: recovered up to " + std::to_string(last) + '\n';
     }
     for (const Commit* commit : in_order()) {
       if (commit->cts <= last) continue;
@@ -119,6 +120,8 @@ class CrashHistory {
     return {};
   }
 
+  // What was there before this history begins.
+  void begin_with(const CrashContents& contents) { base_ = contents; }
   // After a check, which leaves nothing open that one level has promised and the other has not.
   void go_on_at(Level level) { level_ = level; }
 
@@ -389,9 +392,7 @@ class CrashWorkers {
     }
   }
 
-  static asio::awaitable<void> hop() {
-    co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
-  }
+  static asio::awaitable<void> hop() { co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable); }
 
   void note_failure(std::string text) {
     const std::lock_guard lock(mutex_);

@@ -48,6 +48,16 @@ struct CrashSetup {
   std::function<FileSystemPtr(FileSystemPtr)> wrap = {};  // puts something between the database and the disk
 };
 
+// Small segments and frequent checkpoints, so that both are nearly always under way.
+inline CrashSetup any_crash_setup(SplitMix& random, Level level) {
+  CrashSetup setup{.level = level, .segment_bytes = 600 + random.below(3400)};
+  setup.checkpoint_after = random.below(4) == 0 ? 0 : 1000 + random.below(8000);
+  setup.work.threads = static_cast<unsigned>(random.below(4));
+  setup.work.transactions = static_cast<unsigned>(8 + random.below(40));
+  setup.work.keys = 4 + random.below(40);
+  return setup;
+}
+
 inline std::shared_ptr<CrashDatabase> open_crash_database(const std::shared_ptr<MemoryDisk>& disk,
                                                           const CrashSetup& setup) {
   auto builder = builder_on<std::uint64_t, std::string>(disk, setup.level,
@@ -85,7 +95,7 @@ class CrashLives {
     try {
       database = open_crash_database(disk_, setup_);
     } catch (const boost::system::system_error& error) {
-      const bool expected = disk_->cut_requested() && is_cut_off(error.code());
+      const bool expected = disk_->cut_requested() && error.code() == boost::system::errc::io_error;
       if (!expected) wrong = std::string("opening failed: ") + error.what() + '\n';
       ++cut_openings_;
     }
@@ -102,21 +112,15 @@ class CrashLives {
     if (wrong.empty()) return {};
     return wrong + "seed " + std::to_string(seed_) + ", life " + std::to_string(lives_) + " (" + name_of(setup_.level) +
            ", segments of " + std::to_string(setup_.segment_bytes) + ", checkpoints after " +
-           std::to_string(setup_.checkpoint_after) + ", " + std::to_string(setup_.work.threads) + " threads, ended by " +
-           name_of(ending) + ' ' + trigger.describe() + ")\nthe life before: " + before_ + "\ncalls:\n" + calls +
-           "on the disk:\n" + listing(*disk_);
+           std::to_string(setup_.checkpoint_after) + ", " + std::to_string(setup_.work.threads) +
+           " threads, ended by " + name_of(ending) + ' ' + trigger.describe() + ")\nthe life before: " + before_ +
+           "\ncalls:\n" + calls + "on the disk:\n" + listing(*disk_);
   }
 
-  const std::shared_ptr<MemoryDisk>& disk() const { return disk_; }
-  CrashHistory& history() { return history_; }
-  SplitMix& random() { return random_; }
-  std::size_t lives() const { return lives_; }
   std::size_t cut_openings() const { return cut_openings_; }  // lives that ended before the opening did
   std::size_t cut_work() const { return cut_work_; }          // while transactions ran
 
  private:
-  static bool is_cut_off(const boost::system::error_code& code) { return code == boost::system::errc::io_error; }
-
   void set(const Trigger& trigger) {
     if (trigger.nth == 0) return;
     if (trigger.call) {
@@ -135,9 +139,8 @@ class CrashLives {
       ++cut_work_;
       return {};
     }
-    if (const std::string failure = workers.failure(); !failure.empty() && !disk_->cut_requested()) {
-      return "failed without a reason: " + failure + '\n';
-    }
+    const std::string failure = workers.failure();
+    if (!failure.empty()) return "failed without a reason: " + failure + '\n';
     if (ending != Ending::closed) return {};
     try {
       fluxmap_test::run(database.close());

@@ -36,9 +36,9 @@ class CrashScript {
     error_code code;
     std::string what;
   };
-  // Numbers of calls the disk had counted when each phase began.
+  // How many calls the disk had counted.
   struct Phases {
-    std::size_t opening = 0, commits = 0, checkpoint = 0, more_commits = 0, closing = 0, end = 0;
+    std::size_t begin = 0, checkpoint_begin = 0, checkpoint_end = 0, end = 0;
   };
 
   CrashScript(std::shared_ptr<MemoryDisk> disk, CrashSetup setup, CrashHistory& history)
@@ -46,22 +46,20 @@ class CrashScript {
 
   // Stops where the opening fails; everything else goes on to the end, whatever fails. The database stays, closed.
   void run() {
-    phases_.opening = calls();
+    phases_.begin = calls();
     opening_ = attempt([&] { database_ = open_crash_database(disk_, setup_); });
-    phases_.commits = calls();
     if (opening_) return;
     found_wrong_ = history_.check(*database_);
     // Six that fill a segment and begin another, and one that is larger than a segment.
     for (std::uint64_t i = 0; i < 6; ++i) commit(i, 40 + 50 * i);
     commit(6, setup_.segment_bytes + 100);
     flush();
-    phases_.checkpoint = calls();
+    phases_.checkpoint_begin = calls();
     checkpoint_ = attempt([&] { fluxmap_test::run(database_->checkpoint()); });
-    phases_.more_commits = calls();
+    phases_.checkpoint_end = calls();
     for (std::uint64_t i = 7; i < 13; ++i) commit(i, 10 + 40 * (i % 5));
     stats_ = database_->stats();
     if (before_closing) before_closing(*database_);
-    phases_.closing = calls();
     closing_ = attempt([&] { fluxmap_test::run(database_->close()); });
     phases_.end = calls();
   }
@@ -77,7 +75,6 @@ class CrashScript {
   const Phases& phases() const { return phases_; }
   const fluxmap::Stats& stats() const { return stats_; }
   const std::string& found_wrong() const { return found_wrong_; }  // what the opening found, if that was wrong
-  CrashDatabase* database() const { return database_.get(); }
 
   // One more transaction of the same kind.
   static error_code commit(CrashDatabase& database, CrashHistory& history, std::uint64_t number, std::size_t size) {
@@ -154,8 +151,8 @@ inline CrashSetup script_setup(Level level) {
   return setup;
 }
 
-// Runs the script on `scene` with `prepare(disk)` done before, and ends that life without a closing, unless it came to
-// it. `wrong`: what the opening found, if that was wrong.
+// Runs the script on `scene`, prepared by `prepare(script, faults)`, and then ends that life. `wrong`: what the opening
+// found, if that was wrong.
 template <class Prepare>
 void end_script(CrashScene& scene, const CrashSetup& setup, Ending ending, Cut cut, std::mt19937_64& chance,
                 Prepare prepare, std::string& wrong) {
@@ -188,7 +185,8 @@ inline std::vector<CrashScene> script_scenes(Level level) {
   };
   keep(fresh(level, "nothing there"));
   CrashScene closed = fresh(level, "closed");
-  end_script(closed, script_setup(level), Ending::closed, {}, chance, [](auto&, auto&) {}, wrong);
+  end_script(
+      closed, script_setup(level), Ending::closed, {}, chance, [](auto&, auto&) {}, wrong);
   keep(closed);
 
   const auto killed_before_closing = [](CrashScene& scene) {
@@ -240,6 +238,33 @@ inline std::string open_twice(CrashScene& scene, const CrashSetup& setup, Cut cu
     scene.history.flushed(mark);
     scene.disk->power_cut(chance, cut);
     scene.history.end(Ending::power_cut);
+  }
+  return {};
+}
+
+// Ends the script at each of its calls in turn, from every scene, and opens what it leaves. What is wrong, or nothing.
+inline std::string end_at_every_call(Level level, Ending ending, std::size_t stride, std::mt19937_64& chance) {
+  const CrashSetup setup = script_setup(level);
+  for (const CrashScene& scene : script_scenes(level)) {
+    for (const Cut cut : {Cut::keep_nothing, Cut::random}) {
+      bool all_done = false;
+      for (std::size_t n = 1 + draw(chance, stride); !all_done; n += stride) {
+        CrashScene trial = scene.copy();
+        std::string wrong;
+        end_script(
+            trial, setup, ending, cut, chance,
+            [&](CrashScript& script, FaultPlan& faults) {
+              faults.cut_power(n);
+              script.before_forgetting = [&] { all_done = !trial.disk->cut_requested(); };
+            },
+            wrong);
+        if (wrong.empty()) wrong = open_twice(trial, setup, cut, chance);
+        if (!wrong.empty()) {
+          return wrong + "level " + name_of(level) + ", scene '" + scene.name + "', " + name_of(ending) + " at call " +
+                 std::to_string(n) + '\n' + trial.disk->faults().describe(40);
+        }
+      }
+    }
   }
   return {};
 }

@@ -325,7 +325,7 @@ class Log {
       if (dirty && deadline == Clock::time_point::max()) deadline = Clock::now() + options_.flush_interval;
       const bool now = last || level() == LogLevel::full || sync_is_due() || Clock::now() >= deadline || sync_asked();
       if (now && dirty) unsynced_bytes_ = unsynced_commits_ = 0;
-      release();
+      release_and_look();
       marks_.wake_reached();
       if (now && !failed()) {
         deadline = Clock::time_point::max();
@@ -349,8 +349,13 @@ class Log {
     seize();
     writer_.set_synced(offset);
     note_unsynced();
-    release();
+    release_and_look();
     return true;
+  }
+  // By the log's thread: who found the log taken meanwhile relies on us, see write_now.
+  void release_and_look() noexcept {
+    release();
+    if (level() == LogLevel::relaxed) write_now();
   }
 
   // Everything up to `upto` is on the disk.

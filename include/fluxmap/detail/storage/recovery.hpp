@@ -106,21 +106,25 @@ class Recovery {
       announce(writer);
       return writer;
     }
+    // First: a checkpoint that was found may have its name in memory only, and what it stands for is about to go.
+    sync_directory();
     for (const std::string& name : superfluous_) {
       files_.remove(place_.directory / name, ec);
       if (ec) throw_system(ec, (place_.directory / name).string());
     }
-    if (!superfluous_.empty()) files_.sync_directory(place_.directory, ec);
-    if (ec) throw_system(ec, place_.directory.string());
+    if (!superfluous_.empty()) sync_directory();
     // A segment with records was begun after the one before it was synced. One without says nothing of the sort.
     if (last_.records == 0 && before_last_) {
       make_durable(*open_segment(last_id_ - 1), path_of(last_id_ - 1), *before_last_);
     }
     std::unique_ptr<File> file = open_segment(last_id_);
     cut_tail(*file, path_of(last_id_));
+    if (!is_in_order(last_)) clear_behind(*file, path_of(last_id_));
     make_durable(*file, path_of(last_id_), last_);
     SegmentWriter writer(place_);
-    writer.adopt(std::move(file), last_id_, last_.end, last_.end);
+    // The record that says that the database was closed may be all that is not on the disk: that can wait for the next
+    // sync.
+    writer.adopt(std::move(file), last_id_, last_.end, is_in_order(last_) ? last_.synced : last_.end);
     announce(writer);
     return writer;
   }
@@ -277,6 +281,12 @@ class Recovery {
     return place;
   }
 
+  void sync_directory() {
+    boost::system::error_code ec;
+    files_.sync_directory(place_.directory, ec);
+    if (ec) throw_system(ec, place_.directory.string());
+  }
+
   std::unique_ptr<File> open_segment(std::uint64_t id) {
     boost::system::error_code ec;
     std::unique_ptr<File> file = files_.open(path_of(id), FileSystem::Open::existing, ec);
@@ -295,9 +305,24 @@ class Recovery {
     if (ec) throw_system(ec, path);
   }
 
+  // Zeros behind the end, written: a tail that was cut off earlier may still be on the disk, if the sync of that failed
+  // and was forgotten, and would stand behind new records as if it belonged there.
+  void clear_behind(File& file, const std::string& path) const {
+    boost::system::error_code ec;
+    const std::uint64_t size = file.size(ec);
+    if (ec) throw_system(ec, path);
+    const std::vector<std::byte> zeros(std::min<std::uint64_t>(size - std::min(size, last_.end), k_zeros));
+    for (std::uint64_t at = last_.end; at < size; at += zeros.size()) {
+      write_fully(file, at, Bytes(zeros).first(std::min<std::uint64_t>(zeros.size(), size - at)), ec);
+      if (ec) throw_system(ec, path);
+    }
+  }
+
+  // Closed: all commits were synced before the record that says so was written.
+  static bool is_in_order(const SegmentScan& scan) noexcept { return scan.closed && scan.tail == 0; }
+
   // Writes anew what may be in the page cache only, or was given up by a failed sync, and syncs it.
   static void make_durable(File& file, const std::string& path, const SegmentScan& scan) {
-    if (scan.closed && scan.tail == 0) return;
     boost::system::error_code ec;
     const std::uint64_t from = std::min(scan.synced, scan.end);
     std::vector<std::byte> rest(scan.end - from);
@@ -305,7 +330,7 @@ class Recovery {
     if (ec) throw_system(ec, path);
     if (got != rest.size()) throw_corrupt(path, from + got, "the file has become shorter");
     write_fully(file, from, rest, ec);
-    if (!ec) file.sync(ec);
+    if (!ec && !is_in_order(scan)) file.sync(ec);
     if (ec) throw_system(ec, path);
   }
 
@@ -315,6 +340,8 @@ class Recovery {
     writer.write(ec);
     if (ec) throw_system(ec, writer.path());
   }
+
+  static constexpr std::uint64_t k_zeros = std::uint64_t{1} << 20;  // written at once
 
   SegmentWriter::Place place_;
   FileSystem& files_;
