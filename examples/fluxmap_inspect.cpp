@@ -167,8 +167,10 @@ class Inspector {
       const bool intact = disk::get_little<std::uint32_t>(bytes.data() + 4) == checksum.of(offset, bytes);
       if (length == 0) {
         fmt::print("  {} blocks, {} entries; they end at offset {}\n", blocks, entries, offset);
+        const std::string_view magic(reinterpret_cast<const char*>(bytes.data()) + 24, disk::k_footer_magic.size());
+        const bool good = intact && magic == disk::k_footer_magic;
         const bool agrees = disk::get_little<std::uint64_t>(bytes.data() + 8) == entries;
-        if (!intact || !agrees) fault(name, offset, intact ? "the footer counts other entries" : "a bad footer");
+        if (!good || !agrees) fault(name, offset, good ? "the footer counts other entries" : "a bad footer");
         if (offset + whole != size) fault(name, offset + whole, "bytes stand behind the footer");
         return;
       }
@@ -274,8 +276,6 @@ class Inspector {
     if (before.seal != header.chain) fault(name, 48, "the segment does not continue its predecessor");
     if (header.base < std::max(previous_->base, before.last_cts)) fault(name, 40, "the timestamps go back");
   }
-
-  // The verdict -----------------------------------------------------------------------------------------------------
 
   int say_verdict() {
     disk::SegmentWriter::Place place;

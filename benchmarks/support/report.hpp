@@ -69,8 +69,9 @@ inline void print_load_warning(const std::vector<Line>& lines) {
     }
   }
   if (seconds == 0 || cpu_seconds / seconds > 0.95) return;
-  fmt::print("\nWARNING: the machine was busy: a single thread got {:.0f} % of a processor. Times above are stretched.\n",
-             100 * cpu_seconds / seconds);
+  fmt::print(
+      "\nWARNING: the machine was busy: a single thread got {:.0f} % of a processor. Times above are stretched.\n",
+      100 * cpu_seconds / seconds);
 }
 
 inline void print_footnotes(const std::vector<Line>& lines) {
@@ -114,8 +115,8 @@ inline std::string json_cell(const Line& line, Column column) {
   return fmt::format(
       "    {{\"row\": {}, \"threads\": {}, \"system\": {}, \"operations_per_second\": {:.0f}, \"spread\": {:.4f},\n"
       "     \"cpu_ns_per_operation\": {:.1f}, \"rounds\": [{}]}}",
-      quoted(line.row.name), line.threads, quoted(column_name(column)), rate.median, rate.spread,
-      cell.cpu_nanoseconds().median, rounds);
+      fluxmap_bench::quoted(line.row.name), line.threads, fluxmap_bench::quoted(column_name(column)), rate.median,
+      rate.spread, cell.cpu_nanoseconds().median, rounds);
 }
 
 inline std::string json_text(const Options& options, const Machine& machine, const std::vector<Line>& lines) {
@@ -135,9 +136,9 @@ inline std::string json_text(const Options& options, const Machine& machine, con
       "  \"entries\": {}, \"seconds\": {}, \"rounds\": {}, \"seed\": {},\n"
       "  \"cells\": [\n{}\n  ]\n"
       "}}\n",
-      quoted(machine.date), quoted(machine.processor), machine.hardware_threads, quoted(machine.system),
-      quoted(machine.compiler), quoted(machine.flags), options.entries, options.seconds, options.rounds, options.seed,
-      cells);
+      fluxmap_bench::quoted(machine.date), fluxmap_bench::quoted(machine.processor), machine.hardware_threads,
+      fluxmap_bench::quoted(machine.system), fluxmap_bench::quoted(machine.compiler),
+      fluxmap_bench::quoted(machine.flags), options.entries, options.seconds, options.rounds, options.seed, cells);
 }
 
 }  // namespace fluxmap_bench

@@ -110,7 +110,7 @@ TEST_CASE("a_file_system_that_writes_late_makes_the_checker_find_losses") {
       return std::make_shared<LyingFileSystem>(std::move(files), Lie::late_write);
     };
     CrashLives lives(setup, random());
-    for (int life = 0; life < 20; ++life) {
+    for (int life = 0; life < 40; ++life) {
       if (lives.live(Ending::kill, any_trigger(random)).empty()) continue;
       ++found;
       break;

@@ -157,7 +157,9 @@ class CheckpointReader {
       return "the footer's checksum is wrong";
     }
     if (get_little<std::uint64_t>(buffer_.data() + 8) != entries_) return "the footer counts other entries";
-    if (get_little<std::uint64_t>(buffer_.data() + 16) != size_) return "bytes stand behind the footer";
+    if (get_little<std::uint64_t>(buffer_.data() + 16) != size_ || offset_ + k_footer_size != size_) {
+      return "bytes stand behind the footer";
+    }
     return nullptr;
   }
 
