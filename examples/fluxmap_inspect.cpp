@@ -42,7 +42,7 @@ struct Options {
 };
 
 struct Count final : disk::RecoverySink {
-  void entries(Bytes, std::uint32_t count) override { total += count; }
+  void entries(Bytes, disk::BlockKind, std::uint32_t count) override { total += count; }
   void commit(std::uint64_t, Bytes) override {}
   std::uint64_t total = 0;
 };

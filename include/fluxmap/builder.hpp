@@ -1,7 +1,9 @@
 // DatabaseBuilder: all the options of a database.
 #pragma once
 
+#include <fluxmap/clock.hpp>
 #include <fluxmap/database.hpp>
+#include <fluxmap/detail/platform/key_hash.hpp>
 #include <fluxmap/options.hpp>
 
 #include <chrono>
@@ -71,6 +73,35 @@ class DatabaseBuilder {
     return *this;
   }
 
+  // A limit for the bytes of what is live, counted as Stats::memory_bytes; eviction says what goes beyond it. Nothing
+  // else is refused or evicted for what open snapshots hold. A single entry larger than the limit fails with
+  // errc::memory_limit. Each entry takes 32 bytes more.
+  DatabaseBuilder& max_memory(std::size_t bytes) requires std::copy_constructible<Key> {
+    max_memory_ = bytes;
+    limit_ = [](DatabaseType& database, std::size_t limit, Eviction eviction) {
+      database.limit_memory(limit, eviction);
+    };
+    return *this;
+  }
+  // lru by default. Without max_memory it means nothing. arc needs keys that std::hash takes, or pairs, tuples or
+  // ranges of such.
+  DatabaseBuilder& eviction(Eviction eviction) {
+    eviction_ = eviction;
+    return *this;
+  }
+
+  // Entries expire so long after their last write, unless the write says otherwise (ExpiresAfter). By the wall clock,
+  // and also while the database is closed.
+  DatabaseBuilder& time_to_live(std::chrono::milliseconds time) requires std::copy_constructible<Key> {
+    time_to_live_ = time;
+    return *this;
+  }
+  // The clock by which entries expire: the system's by default.
+  DatabaseBuilder& clock(std::shared_ptr<const Clock> clock) {
+    clock_ = std::move(clock);
+    return *this;
+  }
+
   // The probability that a tower of the index reaches one level further, in (0, 1). Smaller takes less memory.
   DatabaseBuilder& skiplist_p(double p) {
     skiplist_p_ = p;
@@ -89,12 +120,14 @@ class DatabaseBuilder {
   // that a missing one may have been made. O(entries + log).
   std::shared_ptr<DatabaseType> build() const {
     check();
-    std::shared_ptr<DatabaseType> database(new DatabaseType(comparator_or_default(), skiplist_p_));
+    std::shared_ptr<DatabaseType> database(new DatabaseType(comparator_or_default(), skiplist_p_, clock_));
+    if (limit_ != nullptr) limit_(*database, *max_memory_, eviction_);
     if (open_ != nullptr) {
       detail::PersistenceSetup setup = setup_;
       setup.files = files_ != nullptr ? files_ : std::make_shared<detail::PosixFileSystem>();
       open_(*database, std::move(setup));
     }
+    database->settle_in(time_to_live_);
     if (auto_vacuum_) database->start_upkeep(*auto_vacuum_);
     return database;
   }
@@ -125,6 +158,13 @@ class DatabaseBuilder {
     require(skiplist_p_ > 0.0 && skiplist_p_ < 1.0, "fluxmap: skiplist_p must lie in (0, 1)");
     require(!auto_vacuum_ || auto_vacuum_->interval > std::chrono::milliseconds::zero(),
             "fluxmap: auto_vacuum's interval must be positive");
+    require(!max_memory_ || *max_memory_ > 0, "fluxmap: max_memory must be positive");
+    require(eviction_ <= Eviction::none, "fluxmap: no such eviction");
+    require(!max_memory_ || eviction_ != Eviction::arc || detail::has_key_hash<Key>(),
+            "fluxmap: eviction arc needs keys that std::hash takes");
+    require(!time_to_live_ || *time_to_live_ > std::chrono::milliseconds::zero(),
+            "fluxmap: time_to_live must be positive");
+    require(clock_ != nullptr, "fluxmap: there must be a clock");
     require(setup_.log.flush_interval > std::chrono::milliseconds::zero(), "fluxmap: flush_interval must be positive");
     require(setup_.log.flush_after_commits > 0, "fluxmap: flush_after_commits must be positive");
     require(setup_.log.flush_after_bytes > 0, "fluxmap: flush_after_bytes must be positive");
@@ -154,6 +194,11 @@ class DatabaseBuilder {
   std::optional<Compare> compare_;
   double skiplist_p_ = DatabaseType::k_default_p;
   std::optional<VacuumOptions> auto_vacuum_;
+  std::optional<std::size_t> max_memory_;
+  Eviction eviction_ = Eviction::lru;
+  void (*limit_)(DatabaseType&, std::size_t, Eviction) = nullptr;  // only here keys have to be copyable
+  std::optional<std::chrono::milliseconds> time_to_live_;
+  std::shared_ptr<const Clock> clock_ = std::make_shared<SystemClock>();
   detail::PersistenceSetup setup_;
   void (*open_)(DatabaseType&, detail::PersistenceSetup) = nullptr;  // null: in memory
   std::shared_ptr<detail::FileSystem> files_;                        // null: the operating system's

@@ -1,9 +1,14 @@
 // Database: an in-memory, ordered, transactional key-value store.
 #pragma once
 
+#include <fluxmap/clock.hpp>
 #include <fluxmap/detail/front/async_op.hpp>
+#include <fluxmap/detail/front/metadata.hpp>
 #include <fluxmap/detail/front/persistence.hpp>
 #include <fluxmap/detail/front/resume.hpp>
+#include <fluxmap/detail/platform/trim_heap.hpp>
+#include <fluxmap/detail/txn/expire.hpp>
+#include <fluxmap/detail/txn/memory_limit.hpp>
 #include <fluxmap/detail/txn/session.hpp>
 #include <fluxmap/detail/upkeep/auto_vacuum.hpp>
 #include <fluxmap/detail/upkeep/vacuum.hpp>
@@ -11,7 +16,9 @@
 #include <fluxmap/options.hpp>
 #include <fluxmap/stats.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -25,18 +32,39 @@ namespace fluxmap::inline FLUXMAP_ABI {
 namespace detail {
 
 inline constexpr std::size_t k_vacuum_step = 256;  // entries between two looks at whether others want the thread
+inline constexpr std::uint64_t k_much_freed = std::uint64_t{64} << 20;  // bytes
+
+// Expiry, for the types that can have it: it copies keys. True: there is more to be done.
+template <class Key, class Value, class Compare>
+bool expire_more(Store<Key, Value, Compare>& store) {
+  if constexpr (std::copy_constructible<Key>) {
+    return store.timers.next() <= store.now().get() && expire_some(store);
+  } else {
+    return false;
+  }
+}
+
+// After much was freed at once the allocator is asked to give its empty pages back.
+inline void give_back(const VacuumReport& report) noexcept {
+  if (report.bytes >= k_much_freed) trim_heap();
+}
 
 template <class Key, class Value, class Compare>
 asio::awaitable<VacuumReport> vacuum_op(std::shared_ptr<Store<Key, Value, Compare>> store) {
   store->check_open();
   const auto started = std::chrono::steady_clock::now();
   VacuumReport report;
-  Vacuum<Key, Value, Compare> vacuum(store->index, store->epochs, store->snapshots);
+  while (expire_more(*store)) {
+    co_await yield_to_others();
+    store->check_open();
+  }
+  Vacuum<Key, Value, Compare> vacuum = store->vacuum();
   vacuum.start(store->published());
   while (vacuum.step(k_vacuum_step, report)) {
     co_await yield_to_others();
     store->check_open();
   }
+  give_back(report);
   report.elapsed = std::chrono::steady_clock::now() - started;
   co_return report;
 }
@@ -84,13 +112,14 @@ class Database {
   // Counters and gauges. Works on a closed database too.
   Stats stats() const {
     Stats stats;
-    std::int64_t keys = 0, versions = 0, entries = 0, bytes = 0;
+    std::int64_t keys = 0, versions = 0, entries = 0, bytes = 0, dead = 0;
     store_->epochs.for_each_slot([&](const detail::EpochDomain::Slot& slot) {
       const detail::Counters& counters = slot.counters;
       keys += counters.keys.get();
       versions += counters.versions.get();
       entries += counters.entries.get();
-      bytes += counters.bytes.get();
+      bytes += counters.bytes.get() + counters.index_bytes.get();
+      dead += counters.versions.get() - counters.keys.get();
       add(stats.commits, counters.commits);
       add(stats.conflicts, counters.conflicts);
       add(stats.retries, counters.retries);
@@ -104,6 +133,8 @@ class Database {
     stats.versions = not_negative(versions);
     stats.entries = not_negative(entries);
     stats.memory_bytes = not_negative(bytes);
+    if (store_->limiter != nullptr) stats.memory_bytes += store_->limiter->policy_bytes();
+    stats.pinned_versions = not_negative(dead);
     const detail::Cts now = store_->published();
     detail::Cts oldest = now;
     store_->snapshots.for_each([&](detail::Cts snapshot) {
@@ -115,8 +146,18 @@ class Database {
     return stats;
   }
 
-  // Frees versions that no snapshot can see and entries of removed keys; gives the executor a chance every few hundred
-  // entries. O(entries written since the last one), never a walk of the map.
+  // Calls f(const KeyMetadata<Key>&) for every live key, ascending, as of one snapshot. f must not suspend; what it
+  // throws comes through. O(n); others go on reading and writing.
+  template <class F>
+  void scan_metadata(F&& f) const {
+    store_->check_open();
+    detail::scan_metadata(*store_, f);
+  }
+
+  // Frees versions that no snapshot can see, entries of removed keys, and what has expired; gives the executor a chance
+  // every few hundred entries. Where it has freed 64 MiB or more, the allocator is asked to give its empty pages back
+  // to the operating system (glibc only; that holds up others' allocations for a moment).
+  // O(entries written since the last one), never a walk of the map.
   asio::awaitable<VacuumReport> vacuum() { return detail::vacuum_op(store_); }
   template <boost::asio::completion_token_for<void(error_code, VacuumReport)> Token>
   auto vacuum(Token&& token) {
@@ -161,9 +202,25 @@ class Database {
   friend struct detail::TransactionAccess;
   static constexpr double k_default_p = 0.5;
 
-  Database(Compare compare, double skiplist_p) : store_(std::make_shared<StoreType>(std::move(compare), skiplist_p)) {}
+  Database(Compare compare, double skiplist_p, std::shared_ptr<const Clock> clock = std::make_shared<SystemClock>())
+      : store_(std::make_shared<StoreType>(std::move(compare), skiplist_p)) {
+    StoreType* const store = store_.get();
+    store->clock = std::move(clock);
+    store->timers.start(store->now().get());
+    store->expirer = std::make_unique<detail::Expirer>(
+        store->timers, *store->clock, [store] { return !store->is_closed() && detail::expire_more(*store); });
+  }
 
-  // For the builder: brings a directory in. Before anybody uses the database.
+  // For the builder, before anybody uses the database and in this order: the limit; then a directory is brought in.
+  void limit_memory(std::size_t bytes, Eviction eviction) {
+    store_->limiter = std::make_unique<detail::MemoryLimit<Key, Value, Compare>>(*store_, bytes, eviction);
+  }
+  // Last: what was brought in may be too much, or have deadlines.
+  void settle_in(std::optional<std::chrono::milliseconds> time_to_live) {
+    if (time_to_live) store_->time_to_live = std::min(*time_to_live, detail::k_longest_time);
+    if (time_to_live || store_->timers.waiting() > 0) store_->expirer->start();
+    if (store_->limiter != nullptr) store_->limiter->keep_limit();
+  }
   void open(detail::PersistenceSetup setup) {
     persistence_ = std::make_shared<detail::TypedPersistence<Key, Value, Compare>>(store_, std::move(setup));
   }
@@ -172,9 +229,10 @@ class Database {
     upkeep_ = std::make_shared<detail::AutoVacuum>(auto_vacuum.interval, [store = store_.get()](const auto& stopping) {
       try {
         VacuumReport report;
-        detail::Vacuum<Key, Value, Compare> vacuum(store->index, store->epochs, store->snapshots);
+        auto vacuum = store->vacuum();
         vacuum.start(store->published());
         while (vacuum.step(detail::k_vacuum_step, report) && !stopping()) std::this_thread::yield();
+        detail::give_back(report);
       } catch (...) {  // a comparator or the memory: what was not done is left for the next time
       }
     });
@@ -183,6 +241,7 @@ class Database {
   void shut_down() noexcept {
     store_->close();
     if (upkeep_ != nullptr) upkeep_->stop();
+    if (store_->expirer != nullptr) store_->expirer->stop();
     if (persistence_ != nullptr) persistence_->stop();
   }
 
@@ -204,6 +263,7 @@ class Database {
     store->check_open();
     store->close();
     if (upkeep != nullptr) upkeep->request_stop();
+    if (store->expirer != nullptr) store->expirer->request_stop();
     if (persistence == nullptr) co_return;
     auto work = [persistence] { persistence->stop(); };  // named: see run_on_thread
     co_await detail::run_on_thread(std::move(work));

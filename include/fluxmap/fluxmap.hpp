@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fluxmap/builder.hpp>
+#include <fluxmap/clock.hpp>
 #include <fluxmap/codec.hpp>
 #include <fluxmap/config.hpp>
 #include <fluxmap/database.hpp>

@@ -10,6 +10,7 @@
 #include <fluxmap/range_stream.hpp>
 #include <fluxmap/transaction.hpp>
 
+#include <chrono>
 #include <concepts>
 #include <memory>
 #include <optional>
@@ -97,14 +98,27 @@ class Handle {
 
   // Inserts or overwrites.
   asio::awaitable<void> insert(Key key, Value value) {
-    return detail::insert_op<Key, Value, Compare>(session_, std::move(key), std::move(value));
+    return detail::insert_op<Key, Value, Compare>(session_, std::move(key), std::move(value), default_time());
   }
   template <boost::asio::completion_token_for<void(error_code)> Token>
   auto insert(Key key, Value value, Token&& token) {
     return detail::initiate_with_code<void>(
         std::forward<Token>(token), [session = session_, key = std::move(key), value = std::move(value)]() mutable {
-          return detail::insert_op<Key, Value, Compare>(std::move(session), std::move(key), std::move(value));
+          const auto time = session->store().time_to_live;
+          return detail::insert_op<Key, Value, Compare>(std::move(session), std::move(key), std::move(value), time);
         });
+  }
+  // The same, for so long: then the key is gone, as if it had been removed. Later writes set the time anew, to theirs
+  // or the database's. Throws errc::invalid_option where the time is not positive.
+  asio::awaitable<void> insert(Key key, Value value, ExpiresAfter lasts) requires std::copy_constructible<Key> {
+    return detail::insert_for_op<Key, Value, Compare>(session_, std::move(key), std::move(value), lasts);
+  }
+  template <boost::asio::completion_token_for<void(error_code)> Token>
+  auto insert(Key key, Value value, ExpiresAfter lasts, Token&& token) requires std::copy_constructible<Key> {
+    return detail::initiate_with_code<void>(std::forward<Token>(token), [session = session_, key = std::move(key),
+                                                                         value = std::move(value), lasts]() mutable {
+      return detail::insert_for_op<Key, Value, Compare>(std::move(session), std::move(key), std::move(value), lasts);
+    });
   }
 
   // Inserts where there is nothing. False: there was a value, nothing was written.
@@ -134,7 +148,7 @@ class Handle {
         });
   }
 
-  // Removes a key as if the memory limit had chosen it. False: there was none.
+  // Removes a key as if the memory limit had chosen it: counted as an eviction. False: there was none.
   template <class K>
   asio::awaitable<bool> evict(const K& key) {
     return detail::remove_op<bool, Key, Value, Compare>(session_, detail::owned_key<Key>(key), true);
@@ -212,6 +226,7 @@ class Handle {
 
   explicit Handle(std::shared_ptr<SessionType> session) noexcept : session_(std::move(session)) {}
 
+  std::chrono::microseconds default_time() const noexcept { return session_->store().time_to_live; }
   Transaction snapshot_transaction() const { return Transaction(Lease(session_, true)); }
 
   std::shared_ptr<SessionType> session_;

@@ -27,6 +27,34 @@ struct TransactionOptions {
   RetryPolicy retry = {};
 };
 
+// What goes when max_memory is reached. All but random look at what gets and writes have done; scans do not count as
+// accesses. Each costs O(1) for each operation; a get takes no lock.
+enum class Eviction {
+  lru,     // the least recently used
+  lfu,     // the least frequently used since it came in; among equals the least recently used
+  random,  // any
+  arc,     // adaptive replacement (Megiddo and Modha 2003): recent and frequent keys, balanced by what is missed
+  none,    // nothing: writes fail with errc::memory_limit
+};
+
+// A time to live for one write: it takes the place of the database's.
+struct ExpiresAfter {
+  std::chrono::milliseconds time;
+};
+
+// What Database::scan_metadata tells of an entry.
+template <class Key>
+struct KeyMetadata {
+  const Key& key;    // good until the function returns
+  std::size_t size;  // bytes of the entry: index node, key and value (MemorySize)
+  // Only where there is a memory limit; else nothing is kept, and these are 0. The time is that of the last access or a
+  // little later: up to the end of the tick of the access clock, of which there are 256 to one turn-over of the keys.
+  std::chrono::system_clock::time_point last_access;
+  // Gets and writes since the key came in. Under lfu each counts, under the others those of one tick count once; beyond
+  // 1024 it is an estimate.
+  std::uint64_t access_count;
+};
+
 // When the database frees versions by itself.
 struct VacuumOptions {
   std::chrono::milliseconds interval{30000};

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <fluxmap/detail/front/async_op.hpp>
+#include <fluxmap/detail/front/autocommit_op.hpp>
 #include <fluxmap/detail/front/commit_op.hpp>
 #include <fluxmap/detail/front/lookup_key.hpp>
 #include <fluxmap/options.hpp>
 #include <fluxmap/range_stream.hpp>
 
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <utility>
@@ -97,6 +99,12 @@ class Transaction {
   // Inserts or overwrites. Private until commit, and blind: two transactions that only write a key do not conflict.
   // Strong exception guarantee. Throws errc::read_only in a read-only transaction.
   void insert(Key key, Value value) { state().put(std::move(key), std::move(value)); }
+  // The same, for so long after this transaction's now, which is one for all of it. Throws errc::invalid_option where
+  // the time is not positive.
+  void insert(Key key, Value value, ExpiresAfter lasts) requires std::copy_constructible<Key> {
+    const std::chrono::microseconds time = detail::checked_time(lease().session()->store(), lasts);
+    state().put_for(time, std::move(key), std::move(value));
+  }
 
   // Removes a key. False: there was none, which counts as a read of it.
   template <class K>

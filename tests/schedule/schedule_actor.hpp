@@ -283,8 +283,7 @@ class Actor {
   // A whole vacuum, entry by entry.
   fluxmap::VacuumReport vacuum() {
     fluxmap::VacuumReport report;
-    engine::Vacuum<Key, std::int64_t, std::less<>> vacuum(world_.store().index, world_.store().epochs,
-                                                          world_.store().snapshots);
+    auto vacuum = world_.store().vacuum();
     vacuum.start(world_.store().published());
     while (vacuum.step(1, report)) {
     }

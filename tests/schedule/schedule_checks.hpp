@@ -72,7 +72,7 @@ inline Census count(Store& store) {
     for (const auto* version = head; version != nullptr; version = version->older.load()) {
       expect(!version->stamp().is_tagged(), "a version was left without a stamp");
       ++census.versions;
-      census.bytes += static_cast<std::int64_t>(engine::version_bytes(*version));
+      census.bytes += static_cast<std::int64_t>(version->bytes());
     }
   }
   return census;
@@ -125,7 +125,7 @@ inline void check_end(World& world) {
   // Everything that is not live can be freed now, and vacuum knows where it is.
   for (int round = 0; round < 4; ++round) {
     fluxmap::VacuumReport report;
-    engine::Vacuum<Key, std::int64_t, std::less<>> vacuum(store.index, store.epochs, store.snapshots);
+    auto vacuum = store.vacuum();
     vacuum.start(store.published());
     while (vacuum.step(64, report)) {
     }

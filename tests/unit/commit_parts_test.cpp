@@ -70,7 +70,7 @@ struct Reader {
   void get(int key) {
     auto* const entry = store.index.find(key);
     const auto found = entry != nullptr ? newest_committed(*entry) : Found<int>{};
-    if (found.live()) {
+    if (found.is_value()) {
       reads.add(entry, found.version);
     } else {
       reads.absent.push_back(key);
@@ -85,14 +85,15 @@ struct Reader {
         return;
       }
       const auto found = newest_committed(*entry);
-      if (!found.live()) continue;
+      if (!found.is_value()) continue;
       range.seen.push_back({entry, found.version, nullptr});
       --count;
     }
   }
   // The key that is not current any more; none: all is.
   std::optional<int> conflict() {
-    Validator<int, int, std::less<>> validator(store, store.ring.decided(), nullptr);
+    const fluxmap::detail::Now now = store.now();
+    Validator<int, int, std::less<>> validator(store, now, store.ring.decided(), nullptr);
     if (validator.check(reads)) return std::nullopt;
     REQUIRE(validator.conflict() != nullptr);
     return *validator.conflict();
@@ -164,11 +165,11 @@ TEST_CASE("what_is_not_durable_is_not_published", "[trap-04]") {
   auto* const version = IntVersion::make(0, 7);
   version->stamp_bits = Stamp::tagged(&record, 0).bits();
   entry->head = version;
-  CHECK_FALSE(newest_published(*entry, [&] { return ring.published(); }).live());
-  CHECK(newest_committed(*entry).live());
+  CHECK_FALSE(newest_published(*entry, [&] { return ring.published(); }).is_value());
+  CHECK(newest_committed(*entry).is_value());
   ring.set_durable(1);
   CHECK(ring.published() == 1);
-  CHECK(newest_published(*entry, [&] { return ring.published(); }).live());
+  CHECK(newest_published(*entry, [&] { return ring.published(); }).is_value());
   version->destroy();
   Entry<int, int>::destroy(entry);
 }
@@ -323,7 +324,8 @@ TEST_CASE("validation_judges_a_pending_version_by_its_record", "[trap-02]") {
   pending->stamp_bits = Stamp::tagged(&other, 0).bits();
   pending->older = below;
   entry->head = pending;
-  const auto current = [&] { return Validator<int, int, std::less<>>(store, 10, &self).check(reader.reads); };
+  const fluxmap::detail::Now now = store.now();
+  const auto current = [&] { return Validator<int, int, std::less<>>(store, now, 10, &self).check(reader.reads); };
 
   CHECK(current());  // active: it will draw a larger timestamp
   other.state = CommitState::committing;

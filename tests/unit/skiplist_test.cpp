@@ -44,8 +44,7 @@ struct List {
   // Links a key; the entry, and whether it is new.
   std::pair<IntEntry*, bool> link(EpochGuard& guard, int key) {
     return index.find_or_link(
-        guard, key, [&] { return IntEntry::make(key); },
-        [&](IntEntry* lost) { IntEntry::destroy(lost); });
+        guard, key, [&] { return IntEntry::make(key); }, [&](IntEntry* lost) { IntEntry::destroy(lost); });
   }
   std::pair<IntEntry*, bool> link(int key) {
     EpochGuard guard(epochs);
@@ -81,15 +80,16 @@ std::vector<int> up_to(int count) {
 }  // namespace
 
 TEST_CASE("a_stamp_keeps_its_timestamp_or_its_record_and_its_flags") {
-  const Stamp stamped = Stamp::stamped(Cts{1} << 60, Stamp::k_tombstone);
+  const Stamp stamped = Stamp::stamped(Stamp::k_max_cts, Stamp::k_tombstone);
   CHECK_FALSE(stamped.is_tagged());
   CHECK(stamped.is_tombstone());
   CHECK_FALSE(stamped.is_inside());
-  CHECK(stamped.cts() == Cts{1} << 60);
+  CHECK(stamped.cts() == Stamp::k_max_cts);
   CommitRecord record;
-  const Stamp tagged = Stamp::tagged(&record, Stamp::k_inside);
+  const Stamp tagged = Stamp::tagged(&record, Stamp::k_inside | Stamp::k_expires);
   CHECK(tagged.is_tagged());
   CHECK(tagged.is_inside());
+  CHECK(tagged.expires());
   CHECK_FALSE(tagged.is_tombstone());
   CHECK(tagged.record() == &record);
 }
@@ -306,11 +306,16 @@ TEST_CASE("keys_with_a_long_common_prefix_are_found_and_in_order") {
   using Text = Entry<std::string, int>;
   EpochDomain epochs;
   SkipList<std::string, int, std::less<>> index(std::less<>{}, 0.5);
-  const auto name = [](int i) { return "a common prefix that is longer than eight bytes/" + std::to_string(100000 + i); };
+  const auto name = [](int i) {
+    return "a common prefix that is longer than eight bytes/" + std::to_string(100000 + i);
+  };
   for (int i = 0; i < 3000; ++i) {
     EpochGuard guard(epochs);
     const std::string key = name(i * 7919 % 3000);
-    CHECK(index.find_or_link(guard, key, [&] { return Text::make(key); }, [](Text* lost) { Text::destroy(lost); }).second);
+    CHECK(index
+              .find_or_link(
+                  guard, key, [&] { return Text::make(key); }, [](Text* lost) { Text::destroy(lost); })
+              .second);
   }
   EpochGuard guard(epochs);
   int at = 0;

@@ -50,7 +50,7 @@ struct Chain {
   Pruned prune(const SnapshotView& view, std::size_t limit = std::numeric_limits<std::size_t>::max()) {
     EpochGuard guard(epochs);
     guard.reserve(16);
-    return fluxmap::detail::prune(guard, *entry, view, limit);
+    return fluxmap::detail::prune(guard, *entry, view, timers, limit);
   }
   // Timestamps from the newest on; 0 for tagged ones.
   std::vector<Cts> stamps() const {
@@ -62,6 +62,7 @@ struct Chain {
   }
 
   EpochDomain epochs;
+  fluxmap::detail::TimingWheel timers;
   IntEntry* entry;
 };
 
@@ -81,7 +82,7 @@ int value_of(IntStore& store, int key) {
 }
 fluxmap::VacuumReport vacuum_all(IntStore& store) {
   fluxmap::VacuumReport report;
-  IntVacuum vacuum(store.index, store.epochs, store.snapshots);
+  IntVacuum vacuum = store.vacuum();
   vacuum.start(store.published());
   while (vacuum.step(1000, report)) {
   }
@@ -114,7 +115,7 @@ TEST_CASE("pruning_keeps_what_a_snapshot_can_see_and_the_newest", "[trap-14]") {
     CAPTURE(one.view.floor, one.view.listed);
     CHECK(chain.stamps() == one.left);
     CHECK(pruned.versions == 5 - one.left.size());
-    CHECK(pruned.bytes == pruned.versions * sizeof(IntVersion));
+    CHECK(pruned.bytes == pruned.versions * fluxmap::detail::heap_bytes(sizeof(IntVersion)));
     CHECK(pruned.rest == (one.left.size() > 1));
   }
 }
@@ -170,13 +171,12 @@ TEST_CASE("an_entry_has_one_token_which_its_creator_holds_first") {
   CHECK(Work::acquire(*entries[0]));
   CHECK_FALSE(Work::acquire(*entries[0]));
   EpochGuard guard(epochs);
-  CHECK(Work::take(guard.slot()) == nullptr);
+  CHECK(Work::take(guard.slot()).empty());
   for (IntEntry* const entry : entries) Work::push(guard, *entry);
   std::vector<int> taken;
-  for (IntEntry* entry = Work::take(guard.slot()); entry != nullptr; entry = entry->work_next)
-    taken.push_back(entry->key);
-  CHECK(taken == std::vector{2, 1, 0});
-  CHECK(Work::take(guard.slot()) == nullptr);
+  for (void* const entry : Work::take(guard.slot())) taken.push_back(static_cast<IntEntry*>(entry)->key);
+  CHECK(taken == std::vector{0, 1, 2});
+  CHECK(Work::take(guard.slot()).empty());
   for (IntEntry* const entry : entries) IntEntry::destroy(entry);
 }
 
@@ -204,8 +204,8 @@ TEST_CASE("vacuum_keeps_a_tombstone_that_some_snapshot_does_not_see") {
     EpochGuard guard(store.epochs);
     const auto* const entry = store.index.find(1);
     REQUIRE(entry != nullptr);
-    CHECK(visible_at(*entry, reader.snapshot()).live());
-    CHECK_FALSE(newest_committed(*entry).live());
+    CHECK(visible_at(*entry, reader.snapshot()).is_value());
+    CHECK_FALSE(newest_committed(*entry).is_value());
   }
   store.snapshots.release(reader);
   CHECK(vacuum_all(store).entries == 1);
@@ -217,11 +217,11 @@ TEST_CASE("vacuum_works_in_steps_and_gives_back_what_it_did_not_come_to") {
   for (int key = 0; key < 10; ++key) remove(store, key);
   {
     fluxmap::VacuumReport report;
-    IntVacuum vacuum(store.index, store.epochs, store.snapshots);
+    IntVacuum vacuum = store.vacuum();
     vacuum.start(store.published());
     CHECK(vacuum.step(3, report));
     CHECK(report.entries == 3);
-    IntVacuum other(store.index, store.epochs, store.snapshots);  // finds nothing: all of it is taken
+    IntVacuum other = store.vacuum();  // finds nothing: all of it is taken
     other.start(store.published());
     fluxmap::VacuumReport none;
     CHECK_FALSE(other.step(100, none));
@@ -259,7 +259,7 @@ TEST_CASE("an_entry_that_got_a_new_value_while_it_was_queued_stays") {
   put(store, 1, 1);
   remove(store, 1);
   fluxmap::VacuumReport report;
-  IntVacuum vacuum(store.index, store.epochs, store.snapshots);
+  IntVacuum vacuum = store.vacuum();
   vacuum.start(store.published());
   put(store, 1, 2);
   while (vacuum.step(10, report)) {

@@ -6,7 +6,11 @@
 #include <fluxmap/detail/front/commit_op.hpp>
 #include <fluxmap/detail/txn/autocommit.hpp>
 #include <fluxmap/detail/txn/session.hpp>
+#include <fluxmap/error.hpp>
+#include <fluxmap/options.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <concepts>
 #include <memory>
 #include <optional>
@@ -25,9 +29,10 @@ template <class Value>
 using updated_t = std::conditional_t<std::copy_constructible<Value>, Value, void>;
 
 template <class Key, class Value, class Compare>
-asio::awaitable<void> insert_op(SessionPtr<Key, Value, Compare> session, Key key, Value value) {
+asio::awaitable<void> insert_op(SessionPtr<Key, Value, Compare> session, Key key, Value value,
+                                std::chrono::microseconds lasts) {
   auto& store = session->store();
-  SingleWrite<Key, Value, Compare> write(store, std::move(key));
+  SingleWrite<Key, Value, Compare> write(store, std::move(key), lasts);
   write.set_value(std::move(value));
   if (!write.put(true)) {
     StepAside aside(store);
@@ -38,6 +43,22 @@ asio::awaitable<void> insert_op(SessionPtr<Key, Value, Compare> session, Key key
   if (!is_acknowledged(store, write.needed())) {
     check_wait(*store.log, co_await wait_acknowledged(session->shared_store(), write.needed()));
   }
+}
+
+// The time to live of a write, checked; before anything has happened.
+template <class StoreType>
+std::chrono::microseconds checked_time(StoreType& store, ExpiresAfter lasts) {
+  if (lasts.time <= std::chrono::milliseconds::zero()) {
+    throw_error(errc::invalid_option, "fluxmap: a time to live must be positive");
+  }
+  store.expirer->start();
+  return std::min(lasts.time, k_longest_time);
+}
+
+template <class Key, class Value, class Compare>
+asio::awaitable<void> insert_for_op(SessionPtr<Key, Value, Compare> session, Key key, Value value, ExpiresAfter lasts) {
+  const std::chrono::microseconds time = checked_time(session->store(), lasts);
+  co_await insert_op<Key, Value, Compare>(std::move(session), std::move(key), std::move(value), time);
 }
 
 // Runs write.update(decide) to its end. `decide` may be called several times.
@@ -55,7 +76,7 @@ asio::awaitable<bool> insert_if_absent_op(SessionPtr<Key, Value, Compare> sessio
   auto& store = session->store();
   SingleWrite<Key, Value, Compare> write(store, std::move(key));
   // The value moves into each attempt's version and back: a lost attempt must not lose it.
-  PrivateVersion<Value> version(Version<Value>::make(0, std::move(value)));
+  PrivateVersion<Value> version = write.make_version(std::move(value));
   bool inserted = false;
   auto decide = [&](const Value* old) -> PrivateVersion<Value> {
     if (version == nullptr) version = write.reclaim();
@@ -104,7 +125,7 @@ asio::awaitable<updated_t<Value>> update_op(SessionPtr<Key, Value, Compare> sess
   auto decide = [&](const Value* old) -> PrivateVersion<Value> {
     Value value = function(old);
     if constexpr (std::copy_constructible<Value>) written.emplace(value);
-    return PrivateVersion<Value>(Version<Value>::make(0, std::move(value)));
+    return write.make_version(std::move(value));
   };
   if (!write.update(decide, true)) co_await update_to_end(write, store, decide);
   if (!is_acknowledged(store, write.needed())) {

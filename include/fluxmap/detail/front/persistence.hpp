@@ -3,6 +3,7 @@
 // Only databases with a log instantiate this, so only their types need a Codec.
 #pragma once
 
+#include <fluxmap/detail/front/metadata.hpp>
 #include <fluxmap/detail/platform/posix_file_system.hpp>
 #include <fluxmap/detail/storage/recovery.hpp>
 #include <fluxmap/detail/txn/redo_codec.hpp>
@@ -166,21 +167,9 @@ class TypedPersistence final : public Persistence {
     }
   }
 
-  // Registers a snapshot for as long as it lives.
-  struct Snapshot {
-    explicit Snapshot(StoreType& of)
-        : store(of), slot(of.snapshots.claim()), cts(of.snapshots.enter(slot, [&] { return of.published(); })) {}
-    Snapshot(const Snapshot&) = delete;
-    Snapshot& operator=(const Snapshot&) = delete;
-    ~Snapshot() { store.snapshots.release(slot); }
-    StoreType& store;
-    SnapshotRegistry::Slot& slot;
-    const Cts cts;
-  };
-
   void write_checkpoint() {
     store_.log->check_usable();
-    const Snapshot snapshot(store_);
+    const HeldSnapshot snapshot(store_);
     const std::uint64_t first_segment = store_.log->first_segment_after(snapshot.cts);
     CheckpointWriter writer(place_, snapshot.cts, first_segment);
     boost::system::error_code ec;
@@ -195,8 +184,10 @@ class TypedPersistence final : public Persistence {
       if (stopping_.load(std::memory_order_relaxed)) throw_error(errc::closed);  // see stop()
       block.clear();
       std::uint32_t entries = 0;
-      while (more && block.size() < k_block_bytes) more = encode_stretch(snapshot.cts, last, block, entries);
-      if (entries > 0) writer.add_block(block, entries, ec);
+      BlockKind kind = BlockKind::plain;
+      bool full = false;
+      while (more && !full) more = encode_stretch(snapshot.cts, last, block, kind, entries, full);
+      if (entries > 0) writer.add_block(block, kind, entries, ec);
       check();
     }
     writer.finish(ec);
@@ -205,16 +196,23 @@ class TypedPersistence final : public Persistence {
   }
 
   // Encodes some live entries behind `last` (null: from the beginning), which it moves on. False: that was the end.
-  // Between two calls the snapshot keeps `last`, whose version it sees, in the index.
-  bool encode_stretch(Cts snapshot, EntryType*& last, std::vector<std::byte>& block, std::uint32_t& entries) {
+  // `full`: the next one needs a new block, for its size or its kind. Between two calls the snapshot keeps `last`,
+  // whose version it sees, in the index. What has expired is written too: its removal is a commit of its own.
+  bool encode_stretch(Cts snapshot, EntryType*& last, std::vector<std::byte>& block, BlockKind& kind,
+                      std::uint32_t& entries, bool& full) {
     EpochGuard guard(store_.epochs);
     Encoder encoder(block);
     EntryType* entry = last == nullptr ? store_.index.first() : store_.index.next(*last);
     bool any = false;
     for (std::size_t looked = 0; entry != nullptr; entry = store_.index.next(*entry)) {
       const Found<Value> found = visible_at(*entry, snapshot);
-      if (found.live()) {
-        if (any && (looked >= k_stretch || block.size() >= k_block_bytes)) return true;
+      if (found.is_value()) {
+        const Deadline deadline = found.version->deadline();
+        const bool expires = deadline != k_no_deadline;
+        full = block.size() >= k_block_bytes || (entries > 0 && expires && kind == BlockKind::plain);
+        if (full || (any && looked >= k_stretch)) return true;
+        if (expires) kind = BlockKind::expiring;
+        if (kind == BlockKind::expiring) encoder.write_integer(deadline);
         Codec<Key>::encode(entry->key, encoder);
         Codec<Value>::encode(found.version->value, encoder);
         ++entries;

@@ -2,7 +2,7 @@
 //
 // One allocation, never moved:
 //
-//      next | key | head work_next flags … | first version
+//      next | key | head links flags claims tick | first version
 //
 // A search reads the key and the link from one cache line; a get of a key that was written once finds the value beside
 // them.
@@ -18,6 +18,7 @@
 #pragma once
 
 #include <fluxmap/detail/index/epoch.hpp>
+#include <fluxmap/detail/index/tracking.hpp>
 #include <fluxmap/detail/index/version.hpp>
 #include <fluxmap/memory_size.hpp>
 
@@ -42,18 +43,25 @@ struct ListNode {
   static bool is_marked(Link link) noexcept { return (link & 1U) != 0; }
 };
 
+// What an entry is made with, apart from its key.
+struct EntryShape {
+  bool tracked = false;  // a Tracking stands in front of it
+  bool expires = false;  // there is room for a timer behind the version inside
+};
+
 template <class Key, class Value>
 struct Entry : ListNode {
   using VersionType = Version<Value>;
 
-  static constexpr std::uint32_t k_queued = 1;   // on a work list, or its creator has yet to say; see WorkList
-  static constexpr std::uint32_t k_pruning = 2;  // one thread is unlinking versions
+  static constexpr std::uint8_t k_queued = 1;   // on a work list, or its creator has yet to say; see WorkList
+  static constexpr std::uint8_t k_pruning = 2;  // one thread is unlinking versions
+  static constexpr std::uint8_t k_tracked = 4;  // see EntryShape; these two never change
+  static constexpr std::uint8_t k_roomy = 8;
 
   const Key key;  // beside the link: a search needs just these
   std::atomic<VersionType*> head{nullptr};
-  Entry* work_next = nullptr;  // owned by whoever set k_queued
-  std::atomic<std::uint32_t> flags{k_queued};
   std::atomic<std::uint16_t> links{0};
+  std::atomic<std::uint8_t> flags;
   std::atomic<std::uint8_t> claims{1};
 
   // The head of a chain that takes no versions any more.
@@ -77,26 +85,38 @@ struct Entry : ListNode {
 
   // A private entry with an empty chain. Throws what the key's constructor throws.
   template <class K>
-  static Entry* make(K&& key) {
-    void* const memory = allocate();
+  static Entry* make(K&& key, EntryShape shape = {}) {
+    const std::size_t front = shape.tracked ? front_size() : 0;
+    void* const memory = allocate(front + size(shape.expires));
     try {
-      return ::new (memory) Entry(std::forward<K>(key));
+      auto* const entry = ::new (static_cast<char*>(memory) + front) Entry(std::forward<K>(key), shape);
+      if (shape.tracked) ::new (memory) Tracking;
+      return entry;
     } catch (...) {
       deallocate(memory);
       throw;
     }
   }
 
+  bool is_tracked() const noexcept { return has(k_tracked); }
+  Tracking& tracking() const noexcept {  // requires is_tracked()
+    auto* const self = const_cast<Entry*>(this);
+    return *std::launder(reinterpret_cast<Tracking*>(reinterpret_cast<char*>(self) - front_size()));
+  }
+  static Entry* of_tracking(Tracking& tracking) noexcept {
+    return std::launder(reinterpret_cast<Entry*>(reinterpret_cast<char*>(&tracking) + front_size()));
+  }
+
   // Puts the entry's first version inside it; once, while the entry is private. The value is moved from `other`, which
-  // stays the caller's to destroy. Null where versions are not kept inside.
+  // stays the caller's to destroy. Null where versions are not kept inside, or there is no room for its timer.
   VersionType* make_version_inside(VersionType& other) {
-    if (!other.is_tombstone()) return make_inside(Stamp::k_inside, std::move(other.value));
-    return make_inside(Stamp::k_inside | Stamp::k_tombstone);
+    if (!other.is_tombstone()) return make_inside(other.deadline(), 0, std::move(other.value));
+    return make_inside(k_no_deadline, Stamp::k_tombstone);
   }
   // The first version of an entry that is loaded, inside it where versions are; while the entry is private.
-  VersionType* make_first_version(Value&& value) {
-    VersionType* const inside = make_inside(Stamp::k_inside, std::move(value));
-    return inside != nullptr ? inside : VersionType::make(0, std::move(value));
+  VersionType* make_first_version(Deadline deadline, Value&& value) {
+    VersionType* const inside = make_inside(deadline, 0, std::move(value));
+    return inside != nullptr ? inside : VersionType::make_until(deadline, 0, std::move(value));
   }
 
   // Takes that back; the version's value is the caller's to destroy. While the entry is private.
@@ -110,8 +130,7 @@ struct Entry : ListNode {
   // Frees what a chain has let go, after its grace period. For retire().
   static void free_version(void* object) noexcept {
     auto* version = static_cast<VersionType*>(object);
-    const bool inside = Stamp(version->stamp_bits.load(std::memory_order_relaxed)).is_inside();  // flags never change
-    Entry* const entry = inside ? of_inside(version) : nullptr;
+    Entry* const entry = version->flags().is_inside() ? of_inside(version) : nullptr;
     version->destroy();
     if (entry != nullptr) drop_claim(entry);
   }
@@ -126,27 +145,49 @@ struct Entry : ListNode {
 
   // Destroys an entry that was never linked, or at the end of the index; a version inside must be destroyed already.
   static void destroy(Entry* entry) noexcept {
+    void* const memory = reinterpret_cast<char*>(entry) - (entry->is_tracked() ? front_size() : 0);
     entry->~Entry();
-    deallocate(entry);
+    deallocate(memory);
   }
 
   // Bytes of the allocation, with what the key owns.
-  std::size_t bytes() const noexcept { return size() - sizeof(Key) + MemorySize<Key>::of(key); }
+  std::size_t bytes() const noexcept {
+    const std::size_t allocated = heap_bytes((is_tracked() ? front_size() : 0) + size(has(k_roomy)));
+    return allocated - sizeof(Key) + MemorySize<Key>::of(key);
+  }
+  // Of an entry for this key, before there is one; with its first version, but for what the value owns.
+  static std::size_t bytes_for(const Key& key, EntryShape shape) noexcept {
+    const std::size_t outside = k_has_inside ? 0 : heap_bytes(VersionType::size(shape.expires));
+    const std::size_t allocated = heap_bytes((shape.tracked ? front_size() : 0) + size(shape.expires));
+    return allocated + outside - sizeof(Key) + MemorySize<Key>::of(key);
+  }
 
  private:
   // A version that fits into two cache lines lives with its entry; a larger one would only spread the entries out.
   static constexpr bool k_has_inside = sizeof(VersionType) <= 128;
 
   template <class K>
-  explicit Entry(K&& from_key) : key(std::forward<K>(from_key)) {}
+  Entry(K&& from_key, EntryShape shape) : key(std::forward<K>(from_key)), flags(flags_of(shape)) {}
+
+  static std::uint8_t flags_of(EntryShape shape) noexcept {
+    return static_cast<std::uint8_t>(k_queued | (shape.tracked ? k_tracked : 0) | (shape.expires ? k_roomy : 0));
+  }
+  // Relaxed: asked of the flags that never change.
+  bool has(std::uint8_t flag) const noexcept { return (flags.load(std::memory_order_relaxed) & flag) != 0; }
 
   template <class... Args>
-  VersionType* make_inside([[maybe_unused]] std::uint64_t stamp_flags, [[maybe_unused]] Args&&... args) {
+  VersionType* make_inside([[maybe_unused]] Deadline deadline, [[maybe_unused]] std::uint64_t stamp_flags,
+                           [[maybe_unused]] Args&&... args) {
     if constexpr (!k_has_inside) {
       return nullptr;
     } else {
+      if (deadline != k_no_deadline) {
+        if (!has(k_roomy)) return nullptr;
+        stamp_flags |= Stamp::k_expires;
+      }
+      stamp_flags |= Stamp::k_inside;
       void* const memory = reinterpret_cast<char*>(this) + inside_offset();
-      VersionType* const version = VersionType::construct(memory, stamp_flags, std::forward<Args>(args)...);
+      VersionType* const version = VersionType::construct(memory, deadline, stamp_flags, std::forward<Args>(args)...);
       claims.store(2, std::memory_order_relaxed);  // private still
       return version;
     }
@@ -162,14 +203,15 @@ struct Entry : ListNode {
     if (entry->claims.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(entry);
   }
 
-  static constexpr std::size_t size() noexcept {
-    return k_has_inside ? inside_offset() + sizeof(VersionType) : sizeof(Entry);
+  static constexpr std::size_t size(bool expires) noexcept {
+    return k_has_inside ? inside_offset() + VersionType::size(expires) : sizeof(Entry);
   }
-  static void* allocate() {
+  static constexpr std::size_t front_size() noexcept { return round_up(sizeof(Tracking), alignment()); }
+  static void* allocate(std::size_t size) {
     if constexpr (alignment() > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-      return ::operator new (size(), std::align_val_t{alignment()});
+      return ::operator new (size, std::align_val_t{alignment()});
     } else {
-      return ::operator new(size());
+      return ::operator new(size);
     }
   }
   static void deallocate(void* memory) noexcept {

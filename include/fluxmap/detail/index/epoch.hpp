@@ -60,8 +60,13 @@ class EpochDomain {
     std::uint64_t random = 0;                  // state of the tower-height generator
     std::uint64_t scratch_commits = 0;         // commits since the holder's view of the snapshots was refreshed
     Counters counters;
-    std::atomic<void*> work_list{nullptr};  // see WorkList: pushed by the holder, taken by vacuum
-    std::shared_ptr<void> snapshot_view;    // see SnapshotView: the holder's copy of the registered snapshots
+    std::vector<void*> work;              // see WorkList
+    std::size_t work_at = 0;              // where in it work_off goes on; see Vacuum
+    std::size_t garbage = 0;              // bytes that the holder's commits have made useless; see MemoryLimit
+    std::int64_t settled_bytes = 0;       // what the limit has been told of
+    unsigned patience = 0;                // commits until work that could not be done is tried again
+    std::uint32_t accesses = 0;           // since this slot moved the access clock; see AccessClock
+    std::shared_ptr<void> snapshot_view;  // see SnapshotView: the holder's copy of the registered snapshots
 
    private:
     friend class EpochDomain;
@@ -71,6 +76,7 @@ class EpochDomain {
       std::vector<Retired> items;
     };
     std::vector<Retired> open_;
+    std::size_t open_bytes_ = 0;  // what is in open_, as far as it was said
     std::vector<Bag> sealed_;
   };
 
@@ -102,7 +108,7 @@ class EpochDomain {
     }
   }
 
-  // Calls f(Slot&) for every slot, held or not: f may read the counters and take the work list.
+  // Calls f(Slot&) for every slot, held or not: f may read the counters.
   template <class F>
   void for_each_slot(F&& f) {
     for (Block* block = &first_; block != nullptr;
@@ -120,6 +126,7 @@ class EpochDomain {
   static constexpr std::uint64_t k_free = 0;
   static constexpr std::uint32_t k_block_slots = 32;
   static constexpr std::size_t k_bag_size = 64;  // retired objects per bag: amortises the scan of the slots
+  static constexpr std::size_t k_bag_bytes = std::size_t{64} << 10;  // or so much memory that would wait for the rest
 
   struct Block {
     std::array<Slot, k_block_slots> slots;
@@ -201,7 +208,7 @@ class EpochDomain {
   }
 
   void leave(Slot& slot) noexcept {
-    if (slot.open_.size() >= k_bag_size) {
+    if (slot.open_.size() >= k_bag_size || slot.open_bytes_ >= k_bag_bytes) {
       try {
         seal_and_collect(slot);
       } catch (...) {  // out of memory for the book-keeping: what was retired stays where it is until the next time
@@ -227,6 +234,7 @@ class EpochDomain {
       // acq_rel RMW: see I2.
       const std::uint64_t epoch = global_.fetch_add(0, std::memory_order_acq_rel);
       slot.sealed_.push_back({epoch, std::exchange(slot.open_, {})});
+      slot.open_bytes_ = 0;
       slot.open_.reserve(k_bag_size);
     }
     advance();
@@ -249,12 +257,23 @@ class EpochDomain {
   Block first_;
 
  public:
-  // Seals, advances and frees for every slot that is free just now: what idle threads have left behind.
-  void collect_idle() {
+  // Calls f(Slot&) for every slot that is free just now, as its holder. f must be short and not throw.
+  template <class F>
+  void for_each_idle_slot(F&& f) {
     for_each_slot([&](Slot& slot) {
       if (slot.epoch.load(std::memory_order_relaxed) != k_free || !claim(slot)) return;  // relaxed: a hint before claim
-      seal_and_collect(slot);
+      f(slot);
       slot.epoch.store(k_free, std::memory_order_release);  // [E3]
+    });
+  }
+
+  // Seals, advances and frees for every slot that is free just now: what idle threads have left behind.
+  void collect_idle() {
+    for_each_idle_slot([&](Slot& slot) {
+      try {
+        seal_and_collect(slot);
+      } catch (...) {  // out of memory for the book-keeping, as in leave()
+      }
     });
   }
 };
@@ -282,10 +301,12 @@ class EpochGuard {
   }
 
   // Frees `object` by `free` once no guard that can reach it is left. It must be unreachable for new guards.
+  // `bytes`: what waits with it, where that may be much.
   // Without memory for the note the object is leaked: the one answer that is never wrong.
-  void retire(void* object, void (*free)(void*) noexcept) noexcept {
+  void retire(void* object, void (*free)(void*) noexcept, std::size_t bytes = 0) noexcept {
     try {
       slot_.open_.push_back({object, free});
+      slot_.open_bytes_ += bytes;
     } catch (...) {
     }
   }

@@ -143,7 +143,7 @@ class ExpressLane {
   }
 
   // Fills a lane that is empty and not shared yet with these entries, ascending by key. O(n).
-  void build(const std::vector<EntryType*>& entries) {
+  void build(EpochGuard& guard, const std::vector<EntryType*>& entries) {
     constexpr std::size_t k_fill = (k_capacity * 3 + 3) / 4;
     auto top = std::make_unique<Top>(Top{{0}, {&first_}});
     Cell* cell = &first_;
@@ -163,6 +163,7 @@ class ExpressLane {
       for (std::size_t i = 0; i < block->size(); ++i) {
         block->entry(i)->links.fetch_add(1, std::memory_order_relaxed);
       }
+      count(guard, block->bytes() + (from > 0 ? k_cell_bytes : 0));
       Block* const before = block_of(cell->block.exchange(as_bits(block.release()), std::memory_order_relaxed));
       if (before != nullptr) typename Block::Delete()(before);
     }
@@ -194,7 +195,9 @@ class ExpressLane {
       const bool dies = next->size() == 0 && &cell != &first_;
       if (!replace(guard, cell, bits, next, dies ? k_frozen | k_dead : 0)) continue;
       drop_link(guard, entry);
-      if (dies) note_change(guard);
+      if (!dies) return;
+      count(guard, -k_cell_bytes);
+      note_change(guard);
       return;
     }
   }
@@ -235,7 +238,10 @@ class ExpressLane {
   };
 
   static constexpr std::uintptr_t k_frozen = 1, k_dead = 2, k_tags = 3;
+  static constexpr auto k_cell_bytes =
+      static_cast<std::int64_t>(heap_bytes(sizeof(Cell)) + sizeof(std::uint64_t) + sizeof(Cell*));  // and in the Top
   static constexpr std::size_t k_chain = 8;
+  static constexpr std::size_t k_typical_block = 1536;  // bytes
   static constexpr int k_attempts = 16;
 
   static std::uintptr_t as_bits(const Block* block) noexcept { return reinterpret_cast<std::uintptr_t>(block); }
@@ -324,6 +330,8 @@ class ExpressLane {
     return false;
   }
 
+  static void count(EpochGuard& guard, std::int64_t bytes) noexcept { guard.counters().index_bytes.add(bytes); }
+
   // Publishes a new block. On failure `next` stays the caller's.
   bool replace(EpochGuard& guard, Cell& cell, std::uintptr_t bits, BlockPtr& next, std::uintptr_t tags = 0) {
     schedule_point(Point::lane_replace);
@@ -332,8 +340,9 @@ class ExpressLane {
                                             std::memory_order_relaxed)) {
       return false;
     }
+    count(guard, next->bytes() - block_of(bits)->bytes());
     static_cast<void>(next.release());
-    guard.retire(block_of(bits), &free_block);
+    guard.retire(block_of(bits), &free_block, k_typical_block);
     return true;
   }
 
@@ -356,11 +365,12 @@ class ExpressLane {
       // builder has just taken a dead cell out.
     } while (!cell.right.compare_exchange_weak(after, right, std::memory_order_acq_rel, std::memory_order_acquire));
     schedule_point(Point::lane_linked);
+    count(guard, parts.left->bytes() + parts.right_block->bytes() - old->bytes() + k_cell_bytes);
     // [X1] release: after the link, see I4; and the right half thaws only when the left one has let go of it (I2).
     // seq_cst: before we look at left_over, see erase().
     cell.block.store(as_bits(parts.left.release()), std::memory_order_seq_cst);
     right->block.store(as_bits(parts.right_block.release()), std::memory_order_seq_cst);
-    guard.retire(old, &free_block);
+    guard.retire(old, &free_block, k_typical_block);
     erase_left_over(guard, cell);
     erase_left_over(guard, *right);
     note_change(guard);

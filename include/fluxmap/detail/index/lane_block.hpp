@@ -1,7 +1,7 @@
 // A block of the express lane: some entries in order, each with the prefix of its key. · layer: index
 #pragma once
 
-#include <fluxmap/config.hpp>
+#include <fluxmap/detail/platform/heap_bytes.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -54,14 +54,20 @@ class LaneBlock {
   }
 
   std::size_t size() const noexcept { return size_; }
+  // Of the allocation; nothing while it is empty, so that an empty database weighs nothing.
+  std::int64_t bytes() const noexcept {
+    return size_ == 0 ? 0 : static_cast<std::int64_t>(heap_bytes(sizeof(LaneBlock) + size_ * k_pair));
+  }
   std::uint64_t prefix(std::size_t at) const noexcept { return prefixes()[at]; }
   EntryType* entry(std::size_t at) const noexcept { return entries()[at]; }
 
  private:
+  static constexpr std::size_t k_pair = sizeof(std::uint64_t) + sizeof(EntryType*);
+
   explicit LaneBlock(std::size_t size) noexcept : size_(size) {}
   static Ptr allocate(std::size_t size) {
     static_assert(sizeof(std::uint64_t) == sizeof(LaneBlock) && alignof(EntryType*) <= alignof(std::uint64_t));
-    void* const memory = ::operator new(sizeof(LaneBlock) + size * (sizeof(std::uint64_t) + sizeof(EntryType*)));
+    void* const memory = ::operator new(sizeof(LaneBlock) + size * k_pair);
     return Ptr(::new (memory) LaneBlock(size));
   }
   std::uint64_t* prefixes() const noexcept {

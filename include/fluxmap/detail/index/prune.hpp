@@ -23,18 +23,17 @@ struct Pruned {
   bool rest = false;  // versions below the newest one are left
 };
 
-// What a version weighs beside its entry: one inside it counts only what its value owns.
-template <class Value>
-std::size_t version_bytes(const Version<Value>& version) noexcept {
-  const Stamp flags(version.stamp_bits.load(std::memory_order_relaxed));  // the flags never change
-  const std::size_t shell = flags.is_inside() ? 0 : sizeof(version);
-  return flags.is_tombstone() ? shell : shell + MemorySize<Value>::of(version.value) - sizeof(Value);
+// Retires a version that has been taken out of its chain.
+template <class Key, class Value>
+void retire_version(EpochGuard& guard, Version<Value>& version, TimingWheel& timers) noexcept {
+  if (version.flags().expires()) timers.remove(version.timer());
+  guard.retire(&version, &Entry<Key, Value>::free_version, version.bytes());
 }
 
 // Unlinks and retires dead versions of one chain. Looks at `limit` surviving versions at most, so that a committer does
 // not pay for thousands of old snapshots. Does nothing where another thread is at it.
 template <class Key, class Value>
-Pruned prune(EpochGuard& guard, Entry<Key, Value>& entry, const SnapshotView& view,
+Pruned prune(EpochGuard& guard, Entry<Key, Value>& entry, const SnapshotView& view, TimingWheel& timers,
              std::size_t limit = std::numeric_limits<std::size_t>::max()) noexcept {
   using EntryType = Entry<Key, Value>;
   Pruned result;
@@ -59,15 +58,15 @@ Pruned prune(EpochGuard& guard, Entry<Key, Value>& entry, const SnapshotView& vi
       // [P7] release: pairs with the acquire loads of `older` by readers. A reader on `version` goes on from there.
       newer->older.store(version->older.load(std::memory_order_acquire), std::memory_order_release);
       ++result.versions;
-      result.bytes += version_bytes(*version);
-      guard.retire(version, &EntryType::free_version);
+      result.bytes += version->bytes();
+      retire_version<Key>(guard, *version, timers);
       continue;
     }
     result.rest = true;
     if (limit-- == 0 || !is_committed(*version, until)) break;
     newer = version;
   }
-  entry.flags.fetch_and(~EntryType::k_pruning, std::memory_order_release);
+  entry.flags.fetch_and(static_cast<std::uint8_t>(~EntryType::k_pruning), std::memory_order_release);
   guard.counters().versions.add(-static_cast<std::int64_t>(result.versions));
   guard.counters().bytes.add(-static_cast<std::int64_t>(result.bytes));
   guard.counters().vacuumed_versions.add(static_cast<std::int64_t>(result.versions));

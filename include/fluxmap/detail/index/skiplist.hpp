@@ -141,7 +141,7 @@ class SkipList {
       last_->next.store(entry.as_link(), std::memory_order_relaxed);
       last_ = &entry;
     }
-    void finish() { list_.lane_.build(lane_); }
+    void finish(EpochGuard& guard) { list_.lane_.build(guard, lane_); }
 
    private:
     SkipList& list_;

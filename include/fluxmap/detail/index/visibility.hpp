@@ -7,14 +7,16 @@
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
-// What a reader found. A tombstone and nothing at all are told apart only where it matters (tests, statistics).
+// What a reader found. A tombstone, a value whose time has passed, and nothing at all are told apart only where it
+// matters (tests, statistics).
 template <class Value>
 struct Found {
   Version<Value>* version = nullptr;  // null: no version at all
   Cts cts = 0;                        // the version's timestamp; 0 with null
   Cts newer = 0;                      // timestamp of the newest committed version that the snapshot does not see
 
-  bool live() const noexcept { return version != nullptr && !version->is_tombstone(); }
+  bool is_value() const noexcept { return version != nullptr && !version->is_tombstone(); }  // expired or not
+  bool live(const Now& now) const noexcept { return version != nullptr && version->is_live(now); }
 };
 
 // True if `version` belongs to a commit; `cts` is then its timestamp.

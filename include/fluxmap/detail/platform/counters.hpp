@@ -23,6 +23,9 @@ class StripedCount {
 
 struct Counters {
   StripedCount keys, versions, entries, bytes;
+  StripedCount index_bytes;  // of the express lane
+  StripedCount live_bytes;   // of live entries and their newest versions; where there is a memory limit
+  StripedCount first_hits;   // entries that were read for the first time; where there is a memory limit
   StripedCount commits, conflicts, retries, reservations;
   StripedCount evictions, expirations, vacuumed_versions, vacuumed_entries;
 };

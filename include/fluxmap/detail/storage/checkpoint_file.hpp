@@ -45,12 +45,12 @@ class CheckpointWriter {
     offset_ = header.size();
   }
 
-  // `payload`: `entries` (> 0) keys and values.
-  void add_block(Bytes payload, std::uint32_t entries, error_code& ec) {
+  // `payload`: `entries` (> 0) keys and values, with their deadlines if it is of that kind.
+  void add_block(Bytes payload, BlockKind kind, std::uint32_t entries, error_code& ec) {
     block_.resize(k_block_header_size + payload.size());
     put_little(block_.data(), static_cast<std::uint32_t>(payload.size()));
     put_little(block_.data() + 8, entries);
-    put_little(block_.data() + 12, std::uint32_t{0});
+    put_little(block_.data() + 12, static_cast<std::uint32_t>(kind));
     std::copy(payload.begin(), payload.end(), block_.begin() + k_block_header_size);
     write_checked(ec);
     entries_ += entries;
@@ -99,6 +99,7 @@ class CheckpointReader {
   struct Block {
     std::uint64_t offset = 0;  // of its payload in the file
     std::uint32_t entries = 0;
+    BlockKind kind = BlockKind::plain;
     Bytes payload;  // good until the next call
   };
 
@@ -133,6 +134,8 @@ class CheckpointReader {
     if (const char* fault = fill(k_block_header_size + length, ec)) return fault;
     if (!is_intact()) return "a block's checksum is wrong";
     block.entries = get_little<std::uint32_t>(buffer_.data() + 8);
+    block.kind = static_cast<BlockKind>(get_little<std::uint32_t>(buffer_.data() + 12));
+    if (block.kind != BlockKind::plain && block.kind != BlockKind::expiring) return "a block is of an unknown kind";
     block.offset = offset_ + k_block_header_size;
     block.payload = Bytes(buffer_).subspan(k_block_header_size);
     entries_ += block.entries;

@@ -34,7 +34,8 @@ inline constexpr std::size_t k_max_payload = std::size_t{1} << 30;  // what one 
 
 // Do not change values: they are on disks.
 enum class RecordKind : std::uint32_t { commit = 1, opened = 2, seal = 3, closed = 4 };
-enum class WriteKind : std::uint8_t { value = 1, removal = 2 };
+enum class WriteKind : std::uint8_t { value = 1, removal = 2, expiring = 3 };
+enum class BlockKind : std::uint32_t { plain = 0, expiring = 1 };  // whether a deadline stands before each entry
 
 constexpr std::uint64_t align_record(std::uint64_t size) noexcept {
   return (size + k_record_alignment - 1) / k_record_alignment * k_record_alignment;

@@ -33,8 +33,8 @@ class RecoverySink {
   RecoverySink(const RecoverySink&) = delete;
   RecoverySink& operator=(const RecoverySink&) = delete;
   virtual ~RecoverySink() = default;
-  virtual void entries(Bytes payload, std::uint32_t count) = 0;  // of a checkpoint, ascending
-  virtual void commit(std::uint64_t cts, Bytes payload) = 0;     // ascending, after the checkpoint's entries
+  virtual void entries(Bytes payload, BlockKind kind, std::uint32_t count) = 0;  // of a checkpoint, ascending
+  virtual void commit(std::uint64_t cts, Bytes payload) = 0;  // ascending, after the checkpoint's entries
 };
 
 struct Recovered {
@@ -195,7 +195,7 @@ class Recovery {
     for (bool done = false;;) {
       check(reader.next(block, done, ec));
       if (done) break;
-      at_place(path, block.offset, [&] { sink_.entries(block.payload, block.entries); });
+      at_place(path, block.offset, [&] { sink_.entries(block.payload, block.kind, block.entries); });
       step(block.payload.size() + k_block_header_size);
     }
   }

@@ -9,6 +9,7 @@
 #include <fluxmap/detail/txn/store.hpp>
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -24,7 +25,8 @@ bool visit_key(Store<Key, Value, Compare>& store, const K& key, F&& f) {
   const auto* entry = store.index.find(key);
   if (entry == nullptr) return false;
   const Found<Value> found = newest_published(*entry, [&] { return store.published(); });
-  if (!found.live()) return false;
+  if (!found.live(store.now())) return false;
+  if (store.limiter != nullptr) store.limiter->accesses.touch(guard.slot(), entry->tracking());
   std::forward<F>(f)(std::as_const(found.version->value));
   return true;
 }
@@ -37,7 +39,10 @@ class SingleWrite {
   using StoreType = Store<Key, Value, Compare>;
   using VersionType = Version<Value>;
 
-  SingleWrite(StoreType& store, Key&& key) : store_(store), write_(std::move(key)) {}
+  // `lasts`: how long after now what is written is to live; 0: for ever.
+  SingleWrite(StoreType& store, Key&& key, std::chrono::microseconds lasts)
+      : store_(store), now_(store.now()), lasts_(lasts), write_(std::move(key)) {}
+  SingleWrite(StoreType& store, Key&& key) : SingleWrite(store, std::move(key), store.time_to_live) {}
   SingleWrite(const SingleWrite&) = delete;
   SingleWrite& operator=(const SingleWrite&) = delete;
   ~SingleWrite() {
@@ -52,15 +57,23 @@ class SingleWrite {
   // The version of an attempt that was not committed, with its value.
   PrivateVersion<Value> reclaim() noexcept { return std::move(write_.version); }
 
+  // A version to be written, with the deadline it is to have.
+  template <class... Args>
+  PrivateVersion<Value> make_version(Args&&... args) const {
+    const Deadline deadline = lasts_.count() == 0 ? k_no_deadline : now_.after(lasts_);
+    return PrivateVersion<Value>(VersionType::make_until(deadline, 0, std::forward<Args>(args)...));
+  }
   // For put(): the value to be written.
   template <class... Args>
   void set_value(Args&&... args) {
-    write_.version = PrivateVersion<Value>(VersionType::make(0, std::forward<Args>(args)...));
+    write_.version = make_version(std::forward<Args>(args)...);
   }
 
   // Writes the value, whatever is there. False: stepped aside for another transaction, wait and call again.
   bool put(bool defer) {
     store_.check_open();
+    if (store_.limiter != nullptr) store_.limiter->check(span());
+    const KeepLimit keep_limit{store_};
     EpochGuard guard(store_.epochs);
     for (;;) {  // a round is lost only to a waiter that took us for stalled
       switch (run(guard, defer)) {
@@ -81,17 +94,19 @@ class SingleWrite {
   bool update(Decide&& decide, bool defer) {
     store_.check_open();
     if (store_.log != nullptr) store_.log->check_usable();  // what is decided may never become durable
-    for (;;) {                                              // lock-free: a round is lost to a commit of the same key
+    const KeepLimit keep_limit{store_};
+    for (;;) {  // lock-free: a round is lost to a commit of the same key
       EpochGuard guard(store_.epochs);
       auto* const entry = write_.created ? write_.entry : store_.index.find(write_.key_now());
       const Found<Value> found = entry != nullptr ? newest_committed(*entry) : Found<Value>{};
-      PrivateVersion<Value> next = decide(found.live() ? std::addressof(found.version->value) : nullptr);
+      PrivateVersion<Value> next = decide(found.live(now_) ? std::addressof(found.version->value) : nullptr);
       write_.version = std::move(next);  // not before decide has returned: it may reclaim the last attempt's
       if (write_.version == nullptr) {
         store_.ring.wait_decided(found.cts);  // what was read must not be taken back by an older read
         needed_ = found.cts;
         return true;
       }
+      if (store_.limiter != nullptr) store_.limiter->check(span());
       write_.entry = entry;
       write_.expects = true;
       write_.expected = found.version;
@@ -110,19 +125,55 @@ class SingleWrite {
   }
 
  private:
+  struct KeepLimit {  // when no guard is held any more
+    StoreType& store;
+    ~KeepLimit() {
+      if (store.limiter != nullptr) store.limiter->keep_limit();
+    }
+  };
+
   std::span<Write<Key, Value>* const> span() noexcept { return {pointers_.data(), 1}; }
 
   CommitOutcome run(EpochGuard& guard, bool defer) {
     Commit<Key, Value, Compare> commit(store_, guard);
-    const CommitOutcome outcome = commit.run(span(), nullptr, 0, nullptr, defer);
+    const CommitOutcome outcome = commit.run(span(), nullptr, now_, 0, nullptr, defer);
     if (outcome == CommitOutcome::committed) needed_ = commit.cts();
     return outcome;
   }
 
   StoreType& store_;
+  const Now now_;
+  const std::chrono::microseconds lasts_;
   Write<Key, Value> write_;
   std::array<Write<Key, Value>*, 1> pointers_{&write_};
   Cts needed_ = 0;
 };
+
+// Removes an entry's value for the database's own reasons, if `value` is still its newest version: a commit of a
+// tombstone like any other. Inside the caller's guard. False: something else was committed there meanwhile.
+template <class Key, class Value, class Compare>
+bool bury(Store<Key, Value, Compare>& store, EpochGuard& guard, Entry<Key, Value>& entry, Version<Value>& value) {
+  Write<Key, Value> write{Key(entry.key)};
+  std::array<Write<Key, Value>*, 1> writes{&write};
+  write.expects = true;
+  write.expected = &value;
+  const Now now = store.now();
+  for (;;) {  // a round is lost only to a waiter that took us for stalled
+    write.entry = &entry;
+    if (write.version == nullptr) {
+      write.version = PrivateVersion<Value>(Version<Value>::make(Stamp::k_tombstone));
+    }
+    Commit<Key, Value, Compare> commit(store, guard);
+    switch (commit.run(writes, nullptr, now, 0, nullptr, false)) {
+      case CommitOutcome::committed:
+        return true;
+      case CommitOutcome::conflict:
+        return false;
+      case CommitOutcome::step_aside:  // it never does
+      case CommitOutcome::stalled:
+        break;
+    }
+  }
+}
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

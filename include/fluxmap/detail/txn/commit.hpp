@@ -39,15 +39,15 @@ class Commit {
   Commit(StoreType& store, EpochGuard& guard) : store_(store), guard_(guard) {}
 
   // Commits `writes`, which are in ascending key order. `reads` (may be null) must be current, and were current as of
-  // `snapshot`. `mine` is the caller's own announcement, `defer` whether it is willing to step aside for another one.
-  // After any outcome but `committed` the writes hold their values again and run() may be called anew.
-  CommitOutcome run(std::span<WriteType* const> writes, const ReadSet<Key, Value>* reads, Cts snapshot,
+  // `snapshot` and `now`. `mine` is the caller's own announcement, `defer` whether it is willing to step aside for
+  // another one. After any outcome but `committed` the writes hold their values again and run() may be called anew.
+  CommitOutcome run(std::span<WriteType* const> writes, const ReadSet<Key, Value>* reads, const Now& now, Cts snapshot,
                     const Reservation<Key, Value>* mine, bool defer) {
     guard_.reserve(3 * writes.size() + 4);
     make_record(writes);
     cts_ = 0;
     try {
-      const CommitOutcome outcome = attempt(writes, reads, snapshot, mine, defer);
+      const CommitOutcome outcome = attempt(writes, reads, now, snapshot, mine, defer);
       if (outcome == CommitOutcome::committed) {
         finish(writes);
       } else {
@@ -80,8 +80,8 @@ class Commit {
   }
 
  private:
-  CommitOutcome attempt(std::span<WriteType* const> writes, const ReadSet<Key, Value>* reads, Cts snapshot,
-                        const Reservation<Key, Value>* mine, bool defer) {
+  CommitOutcome attempt(std::span<WriteType* const> writes, const ReadSet<Key, Value>* reads, const Now& now,
+                        Cts snapshot, const Reservation<Key, Value>* mine, bool defer) {
     const bool reserved = defer && store_.reservations.any();
     for (WriteType* write : writes) {  // step 2
       const CommitOutcome latched = latch(*write);
@@ -102,7 +102,7 @@ class Commit {
 
     // Step 4. When nothing was committed since the snapshot, everything read is current by definition.
     if (reads != nullptr && cts_ != snapshot + 1) {
-      Validator<Key, Value, Compare> validator(store_, cts_, record_);
+      Validator<Key, Value, Compare> validator(store_, now, cts_, record_);
       if (!validator.check(*reads)) {
         conflict_ = format_key(*validator.conflict());
         return CommitOutcome::conflict;
@@ -158,6 +158,7 @@ class Commit {
         write.installed = write.version.release();
         write.over_any = head != nullptr;
         write.over_live = !is_absent(head);
+        write.over_bytes = write.over_live && store_.limiter != nullptr ? head->bytes() : 0;
         return CommitOutcome::committed;
       }
     }
@@ -166,7 +167,7 @@ class Commit {
   static bool is_absent(const VersionType* version) noexcept { return version == nullptr || version->is_tombstone(); }
 
   static std::uint64_t flags_of(const VersionType& version) noexcept {
-    return version.stamp_bits.load(std::memory_order_relaxed) & (Stamp::k_flags & ~Stamp::k_tagged);  // never change
+    return version.flags().bits() & ~Stamp::k_tagged;
   }
 
   // True if a version may be put on `head`: it is stamped, or its commit is decided. An aborted one is popped first.
@@ -214,6 +215,7 @@ class Commit {
     guard_.counters().bytes.add(static_cast<std::int64_t>(entry->bytes()));
     write.installed = std::exchange(write.at_birth, nullptr);
     write.over_any = write.over_live = false;
+    write.over_bytes = 0;
     if (write.installed == write.version.get()) {
       static_cast<void>(write.version.release());
     } else {
@@ -224,7 +226,7 @@ class Commit {
 
   EntryType* make_entry(WriteType& write) {
     EntryType* entry = std::exchange(write.spare, nullptr);
-    if (entry == nullptr) entry = EntryType::make(std::move(write.key));
+    if (entry == nullptr) entry = EntryType::make(std::move(write.key), store_.shape_for(*write.version));
     try {
       VersionType* version = entry->make_version_inside(*write.version);
       if (version == nullptr) version = write.version.get();
@@ -250,8 +252,9 @@ class Commit {
       VersionType* inside;
       ~Destroy() { inside->destroy(); }
     } destroy{version};
-    if (!version->is_tombstone())
-      write.version = PrivateVersion<Value>(VersionType::make(0, std::move(version->value)));
+    if (!version->is_tombstone()) {
+      write.version = PrivateVersion<Value>(VersionType::make_until(version->deadline(), 0, std::move(version->value)));
+    }
   }
 
   // Aborts: pops what was installed. The versions stay the writes' (see take_value_back and let_go).
@@ -272,7 +275,7 @@ class Commit {
     if (version->is_tombstone()) {
       write.version = PrivateVersion<Value>(VersionType::make(Stamp::k_tombstone));
     } else {
-      write.version = PrivateVersion<Value>(VersionType::make(0, std::move(version->value)));
+      write.version = PrivateVersion<Value>(VersionType::make_until(version->deadline(), 0, std::move(version->value)));
     }
     let_go(write);
   }
@@ -307,7 +310,7 @@ class Commit {
   }
 
   static InstalledType as_installed(const WriteType& write) noexcept {
-    return {write.entry, write.installed, write.created, write.over_any, write.over_live};
+    return {write.entry, write.installed, write.created, write.over_any, write.over_live, write.over_bytes};
   }
 
   // Steps 6 and 7.
@@ -315,6 +318,7 @@ class Commit {
     store_.ring.mark_done(cts_);
     store_.ring.wait_decided(cts_);
     schedule_point(Point::published);
+    if (store_.limiter != nullptr) weigh(writes);
     if (logged_ == nullptr || store_.log->level() == LogLevel::relaxed) {
       Publisher<Key, Value, Compare> publisher(store_, guard_, cts_);
       for (WriteType* write : writes) publisher.stamp(as_installed(*write));
@@ -325,6 +329,19 @@ class Commit {
       write->installed = nullptr;
       write->created = false;
     }
+  }
+
+  // What is live weighs from the decision on, though in level full the log's thread publishes it later: else evictions
+  // on their way through the log would be taken for too few.
+  void weigh(std::span<WriteType* const> writes) noexcept {
+    std::int64_t bytes = 0;
+    for (const WriteType* write : writes) {
+      const bool live = !write->installed->is_tombstone();
+      const auto entry = static_cast<std::int64_t>(write->entry->bytes());
+      if (live) bytes += static_cast<std::int64_t>(write->installed->bytes()) + (write->over_live ? 0 : entry);
+      if (write->over_live) bytes -= static_cast<std::int64_t>(write->over_bytes) + (live ? 0 : entry);
+    }
+    guard_.counters().live_bytes.add(bytes);
   }
 
   void retire_record() noexcept {

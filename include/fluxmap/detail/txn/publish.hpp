@@ -18,9 +18,10 @@ template <class Key, class Value>
 struct Installed {
   Entry<Key, Value>* entry;
   Version<Value>* version;
-  bool created;    // the commit linked the entry, and holds its k_queued token
-  bool over_any;   // the version stands on another one,
-  bool over_live;  //   which is a value
+  bool created;            // the commit linked the entry, and holds its k_queued token
+  bool over_any;           // the version stands on another one,
+  bool over_live;          //   which is a value
+  std::size_t over_bytes;  //   that weighs so much; where there is a memory limit
 };
 
 // Requires published >= cts.
@@ -37,13 +38,18 @@ class Publisher {
 
   void stamp(const InstalledType& installed) noexcept {
     Version<Value>& version = *installed.version;
-    const std::uint64_t flags =
-        version.stamp_bits.load(std::memory_order_relaxed) & (Stamp::k_flags & ~Stamp::k_tagged);  // never change
+    const std::uint64_t flags = version.flags().bits() & ~Stamp::k_tagged;
     const bool tombstone = version.is_tombstone();
     Counters& counters = guard_.counters();
     counters.keys.add((tombstone ? 0 : 1) - (installed.over_live ? 1 : 0));
     counters.versions.add(1);
-    counters.bytes.add(static_cast<std::int64_t>(version_bytes(version)));
+    counters.bytes.add(static_cast<std::int64_t>(version.bytes()));
+    if (Stamp(flags).expires()) start_timer(installed);
+    if (store_.limiter != nullptr && !tombstone) {
+      if (!installed.over_live) store_.limiter->add(guard_, *installed.entry);
+      store_.limiter->accesses.touch(guard_.slot(), installed.entry->tracking());
+    }
+    guard_.slot().garbage += installed.over_bytes + (tombstone ? sizeof(EntryType) : 0);
     hand_to_vacuum(installed, tombstone);  // before the stamp: see WorkList
     // [P8] release: pairs with Version::stamp(). From here on the version may be pruned by others.
     version.stamp_bits.store(Stamp::stamped(cts_, flags).bits(), std::memory_order_release);
@@ -55,11 +61,19 @@ class Publisher {
     const SnapshotView* const view = store_.amortised_view(guard_);
     if (view == nullptr) return;
     for (const InstalledType& one : installed) {
-      if (one.over_any) prune(guard_, *one.entry, *view, k_prune_limit);
+      if (one.over_any) prune(guard_, *one.entry, *view, store_.timers, k_prune_limit);
     }
+    if (store_.limiter != nullptr) store_.limiter->work_off(guard_);
   }
 
  private:
+  // Before the stamp too: the version may be pruned, and its timer taken out, from then on.
+  void start_timer(const InstalledType& installed) noexcept {
+    Timer& timer = installed.version->timer();
+    timer.entry = installed.entry;
+    if (store_.timers.add(timer) && store_.expirer != nullptr) store_.expirer->wake();
+  }
+
   void hand_to_vacuum(const InstalledType& installed, bool tombstone) noexcept {
     EntryType& entry = *installed.entry;
     if (!tombstone && !installed.over_any) {

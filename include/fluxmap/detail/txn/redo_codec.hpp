@@ -22,7 +22,12 @@ struct RedoCodec {
     Encoder encoder(redo);
     for (const Write<Key, Value>* write : writes) {
       const bool removal = write->version->is_tombstone();
-      encoder.write_integer(static_cast<std::uint8_t>(removal ? WriteKind::removal : WriteKind::value));
+      const Deadline deadline = write->version->deadline();
+      const bool expires = deadline != k_no_deadline;
+      encoder.write_integer(static_cast<std::uint8_t>(removal   ? WriteKind::removal
+                                                      : expires ? WriteKind::expiring
+                                                                : WriteKind::value));
+      if (expires) encoder.write_integer(deadline);
       Codec<Key>::encode(write->key_now(), encoder);
       if (!removal) Codec<Value>::encode(write->version->value, encoder);
     }

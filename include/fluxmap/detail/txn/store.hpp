@@ -8,13 +8,19 @@
 #include <fluxmap/detail/index/skiplist.hpp>
 #include <fluxmap/detail/index/snapshot_registry.hpp>
 #include <fluxmap/detail/index/work_list.hpp>
+#include <fluxmap/detail/platform/deadline.hpp>
 #include <fluxmap/detail/storage/log.hpp>
 #include <fluxmap/detail/txn/commit_ring.hpp>
+#include <fluxmap/detail/txn/memory_limiter.hpp>
 #include <fluxmap/detail/txn/reservation.hpp>
 #include <fluxmap/detail/txn/write_set.hpp>
+#include <fluxmap/detail/upkeep/expirer.hpp>
+#include <fluxmap/detail/upkeep/vacuum.hpp>
 #include <fluxmap/error.hpp>
 
+#include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -44,6 +50,7 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
+  TimingWheel timers;  // of the versions that expire; outlives them
   Index index;
   EpochDomain epochs;
   SnapshotRegistry snapshots;
@@ -55,6 +62,24 @@ class Store {
   std::unique_ptr<Log> log;
   // Appends what the log keeps of these writes, ascending by key. May throw what a codec of the user's throws.
   void (*encode_redo)(std::span<Write<Key, Value>* const> writes, std::vector<std::byte>& redo) = nullptr;
+
+  // Time to live. Set before the store is shared.
+  std::shared_ptr<const Clock> clock = std::make_shared<SystemClock>();
+  std::chrono::microseconds time_to_live{0};  // of what is written without a time of its own; 0: for ever
+  Now now() const noexcept { return Now(*clock); }
+
+  // With a memory limit: set before the store is shared.
+  std::unique_ptr<MemoryLimiter<Key, Value>> limiter;
+
+  EntryShape shape_for(const VersionType& version) const noexcept {
+    return {.tracked = limiter != nullptr, .expires = version.flags().expires()};
+  }
+  // A vacuum of this store, to be driven by the caller.
+  Vacuum<Key, Value, Compare> vacuum() {
+    typename Vacuum<Key, Value, Compare>::Closing closing;
+    if (limiter != nullptr) closing = [this](EntryType& entry) { limiter->forget(entry); };
+    return Vacuum<Key, Value, Compare>(index, epochs, snapshots, timers, std::move(closing));
+  }
 
   // True if readers must not see a commit before it is on the disk.
   bool publishes_durable() const noexcept { return log != nullptr && log->level() == LogLevel::full; }
@@ -78,8 +103,14 @@ class Store {
   // Without memory for it the view may be null: then nothing is known to be dead.
   const SnapshotView* amortised_view(EpochGuard& guard) noexcept {
     EpochDomain::Slot& slot = guard.slot();
-    auto* view = static_cast<SnapshotView*>(slot.snapshot_view.get());
+    const auto* view = static_cast<SnapshotView*>(slot.snapshot_view.get());
     if (view != nullptr && slot.scratch_commits++ < k_view_commits + snapshots.capacity() / 4) return view;
+    return fresh_view(guard);
+  }
+  // The same, brought up to date now.
+  const SnapshotView* fresh_view(EpochGuard& guard) noexcept {
+    EpochDomain::Slot& slot = guard.slot();
+    auto* view = static_cast<SnapshotView*>(slot.snapshot_view.get());
     try {
       if (view == nullptr) {
         slot.snapshot_view = std::make_shared<SnapshotView>();
@@ -96,6 +127,9 @@ class Store {
   static constexpr std::uint64_t k_view_commits = 16;
 
   std::atomic<bool> closed_{false};
+
+ public:
+  std::unique_ptr<Expirer> expirer;  // last: its thread uses the rest. Set before the store is shared
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

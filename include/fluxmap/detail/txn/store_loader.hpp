@@ -31,11 +31,12 @@ class StoreLoader final : public RecoverySink {
     for (const Recent& recent : recent_) destroy(recent.entry);
   }
 
-  void entries(Bytes payload, std::uint32_t count) override {
+  void entries(Bytes payload, BlockKind kind, std::uint32_t count) override {
     Decoder decoder(payload);
     for (; count > 0; --count) {
       make_room(base_);
-      EntryType* const entry = make_entry(decoder, true);
+      EntryType* const entry =
+          make_entry(decoder, kind == BlockKind::expiring ? WriteKind::expiring : WriteKind::value);
       const bool ascends = base_.empty() || store_.index.compare()(base_.back()->key, entry->key);
       base_.push_back(entry);
       if (!ascends) {
@@ -50,11 +51,11 @@ class StoreLoader final : public RecoverySink {
     Decoder decoder(payload);
     while (decoder.remaining() != 0) {
       const auto kind = static_cast<WriteKind>(decoder.read_integer<std::uint8_t>());
-      if (kind != WriteKind::value && kind != WriteKind::removal) {
+      if (kind != WriteKind::value && kind != WriteKind::removal && kind != WriteKind::expiring) {
         throw_error(errc::decode_failed, "neither a value nor a removal");
       }
       make_room(recent_);
-      EntryType* const entry = make_entry(decoder, kind == WriteKind::value);
+      EntryType* const entry = make_entry(decoder, kind);
       recent_.push_back({Prefix::of(entry->key), recent_.size(), entry});
     }
     if (recent_.size() >= std::max(k_batch, base_.size() / 4)) merge();
@@ -77,10 +78,10 @@ class StoreLoader final : public RecoverySink {
         WorkList<EntryType>::release_token(*entry);
         loader.add(guard, *entry);
         ++linked;
-        count_in(guard.counters(), *entry);
+        count_in(guard, *entry);
       }
     }
-    loader.finish();
+    loader.finish(guard);
   }
 
  private:
@@ -96,11 +97,14 @@ class StoreLoader final : public RecoverySink {
     if (list.size() == list.capacity()) list.reserve(2 * list.size() + 64);
   }
 
-  EntryType* make_entry(Decoder& decoder, bool has_value) {
-    EntryType* const entry = EntryType::make(Codec<Key>::decode(decoder));
-    if (!has_value) return entry;
+  EntryType* make_entry(Decoder& decoder, WriteKind kind) {
+    Deadline deadline = k_no_deadline;
+    if (kind == WriteKind::expiring) deadline = decoder.read_integer<Deadline>();
+    const EntryShape shape{.tracked = store_.limiter != nullptr, .expires = deadline != k_no_deadline};
+    EntryType* const entry = EntryType::make(Codec<Key>::decode(decoder), shape);
+    if (kind == WriteKind::removal) return entry;
     try {
-      VersionType* const head = entry->make_first_version(Codec<Value>::decode(decoder));
+      VersionType* const head = entry->make_first_version(deadline, Codec<Value>::decode(decoder));
       // Nobody else is here: all stores are relaxed, and published with the database.
       const std::uint64_t flags = head->stamp_bits.load(std::memory_order_relaxed);
       head->stamp_bits.store(Stamp::stamped(cts_, flags).bits(), std::memory_order_relaxed);
@@ -150,11 +154,21 @@ class StoreLoader final : public RecoverySink {
     for (EntryType* entry : dropped) destroy(entry);
   }
 
-  static void count_in(Counters& counters, EntryType& entry) noexcept {
+  void count_in(EpochGuard& guard, EntryType& entry) noexcept {
+    Counters& counters = guard.counters();
+    VersionType& head = *entry.load_head();
+    const auto bytes = static_cast<std::int64_t>(entry.bytes() + head.bytes());
     counters.entries.add(1);
     counters.keys.add(1);
     counters.versions.add(1);
-    counters.bytes.add(static_cast<std::int64_t>(entry.bytes() + version_bytes(*entry.load_head())));
+    counters.bytes.add(bytes);
+    if (head.flags().expires()) {
+      head.timer().entry = &entry;
+      store_.timers.add(head.timer());
+    }
+    if (store_.limiter == nullptr) return;
+    counters.live_bytes.add(bytes);
+    store_.limiter->add(guard, entry);
   }
 
   Store<Key, Value, Compare>& store_;

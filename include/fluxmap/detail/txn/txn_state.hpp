@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -46,7 +47,8 @@ class TxnState {
   using Range = RangeRead<Key, Value>;
   using Cursor = ScanCursor<Key, Value>;
 
-  explicit TxnState(StoreType& store) : store_(store), slot_(store.snapshots.claim()), writes_(store.index.compare()) {}
+  explicit TxnState(StoreType& store)
+      : store_(store), slot_(store.snapshots.claim()), now_(store.now()), writes_(store.index.compare()) {}
   TxnState(const TxnState&) = delete;
   TxnState& operator=(const TxnState&) = delete;
   ~TxnState() {
@@ -63,6 +65,7 @@ class TxnState {
     reads_.clear();  // a failed predecessor may have left them for take_reads
     snapshot_ = store_.snapshots.enter(slot_, [&] { return read_only ? store_.published() : store_.newest(); });
     needed_ = 0;
+    now_.forget();
     next_serial();
     active_ = true;
   }
@@ -98,11 +101,13 @@ class TxnState {
   }
 
   // Writes a value; blind, so it cannot conflict.
-  template <class... Args>
-  void put(Key&& key, Args&&... args) {
+  void put(Key&& key, Value&& value) { put_for(store_.time_to_live, std::move(key), std::move(value)); }
+  // One that expires so long after the transaction's now; 0: never.
+  void put_for(std::chrono::microseconds time, Key&& key, Value&& value) {
     check_writable();
     EntryType* const hint = reads_.recent_entry(store_.index.compare(), key);
-    writes_.put(std::move(key), PrivateVersion<Value>(VersionType::make(0, std::forward<Args>(args)...)), hint);
+    const Deadline deadline = time.count() == 0 ? k_no_deadline : now_.after(time);
+    writes_.put(std::move(key), PrivateVersion<Value>(VersionType::make_until(deadline, 0, std::move(value))), hint);
   }
 
   // Removes a key. False: there was none, and that counts as a read.
@@ -144,10 +149,10 @@ class TxnState {
         found = visible_at(*entry, snapshot_);
         if (found.newer != 0 && refresh(guard, found.newer, entry->key)) break;
         needed_ = std::max(needed_, found.cts);
-        if (found.live()) break;
+        if (found.live(now_)) break;
       }
       if (generation != generation_) continue;  // the snapshot has moved: look again from the same place
-      if (found.live()) {
+      if (found.live(now_)) {
         if (!read_only_) range.seen.push_back({entry, found.version, nullptr});
         cursor.at = entry;
         cursor.generation = generation_;
@@ -207,6 +212,13 @@ class TxnState {
     }
     order_.clear();
     writes_.for_each([&](WriteType& write) { order_.push_back(&write); });
+    struct KeepLimit {  // when no guard is held any more
+      StoreType& store;
+      bool due = false;
+      ~KeepLimit() {
+        if (due && store.limiter != nullptr) store.limiter->keep_limit();
+      }
+    } keep_limit{store_};
     EpochGuard guard(store_.epochs);
     struct Abandon {  // an exception or a conflict ends the transaction; what it created is vacuum's
       TxnState* self;
@@ -221,10 +233,12 @@ class TxnState {
       guard.counters().conflicts.add(1);
       return CommitOutcome::conflict;
     }
+    if (store_.limiter != nullptr) store_.limiter->check(order_);
     Commit<Key, Value, Compare> commit(store_, guard);
-    const CommitOutcome outcome = commit.run(order_, &reads_, snapshot_, mine, defer);
+    const CommitOutcome outcome = commit.run(order_, &reads_, now_, snapshot_, mine, defer);
     switch (outcome) {
       case CommitOutcome::committed:
+        keep_limit.due = true;
         cts_ = needed_ = commit.cts();
         break;
       case CommitOutcome::conflict:
@@ -300,7 +314,8 @@ class TxnState {
       } while (found.newer != 0 && refresh(guard, found.newer, entry->key));
       needed_ = std::max(needed_, found.cts);
     }
-    if (found.live()) {
+    if (found.live(now_)) {
+      if (store_.limiter != nullptr) store_.limiter->accesses.touch(guard.slot(), entry->tracking());
       if (!read_only_) reads_.add(entry, found.version);
       return std::addressof(found.version->value);
     }
@@ -322,7 +337,7 @@ class TxnState {
     store_.ring.wait_decided(newer);
     for (bool moved = false; !moved;) {  // bounded in practice: a round needs another view of the pruners' meanwhile
       const Cts target = store_.ring.decided();
-      Validator<Key, Value, Compare> validator(store_, target, nullptr);
+      Validator<Key, Value, Compare> validator(store_, now_, target, nullptr);
       if (!validator.check(reads_)) {
         conflict_ = format_key(validator.conflict() != nullptr ? *validator.conflict() : key);
         doomed_ = true;
@@ -366,6 +381,7 @@ class TxnState {
 
   StoreType& store_;
   SnapshotRegistry::Slot& slot_;
+  Now now_;  // by which all of the transaction judges what has expired
   Cts snapshot_ = 0;
   Cts cts_ = 0;
   Cts needed_ = 0;                        // the newest commit that was read

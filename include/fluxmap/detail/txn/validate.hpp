@@ -26,8 +26,9 @@ class Validator {
   using VersionType = Version<Value>;
 
   // Checks against the state just before `limit` (a commit), or, with no record, as of `limit` (a snapshot <= decided).
-  Validator(const Store<Key, Value, Compare>& store, Cts limit, CommitRecord* self) noexcept
-      : store_(store), limit_(limit), self_(self) {}
+  // `now` is the transaction's: what had expired for it counts as absent.
+  Validator(const Store<Key, Value, Compare>& store, const Now& now, Cts limit, CommitRecord* self) noexcept
+      : store_(store), now_(now), limit_(limit), self_(self) {}
 
   // True if all of `reads` is current. False: `conflict` is the entry, or the absent key, that is not.
   bool check(const ReadSet<Key, Value>& reads) {
@@ -50,7 +51,7 @@ class Validator {
   const Key* conflict() const noexcept { return conflict_; }
 
  private:
-  static bool is_live(const VersionType* version) noexcept { return version != nullptr && !version->is_tombstone(); }
+  bool is_live(const VersionType* version) const noexcept { return version != nullptr && version->is_live(now_); }
 
   bool fail(const Key& key) noexcept {
     conflict_ = &key;
@@ -132,6 +133,7 @@ class Validator {
   }
 
   const Store<Key, Value, Compare>& store_;
+  const Now& now_;
   const Cts limit_;
   CommitRecord* const self_;
   const Key* conflict_ = nullptr;

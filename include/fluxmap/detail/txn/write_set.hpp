@@ -39,6 +39,7 @@ struct Write : boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost
   bool created = false;                // `entry` was linked by this commit, which holds its k_queued token
   bool over_any = false;               // the installed version stands on another one,
   bool over_live = false;              //   which is a value
+  std::size_t over_bytes = 0;          //   that weighs so much; where there is a memory limit
 
   // Set by single-key read-modify-writes: commit only on top of exactly this version.
   bool expects = false;

@@ -16,6 +16,7 @@
 #include <fluxmap/stats.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -29,26 +30,29 @@ class Vacuum {
   using EntryType = Entry<Key, Value>;
   using Index = SkipList<Key, Value, Compare>;
 
-  Vacuum(Index& index, EpochDomain& epochs, SnapshotRegistry& snapshots) noexcept
-      : index_(index), epochs_(epochs), snapshots_(snapshots) {}
+  using Closing = std::function<void(EntryType&)>;
+
+  // `closing` is told of every entry that leaves the index, while it is still good; may be empty, must not throw.
+  Vacuum(Index& index, EpochDomain& epochs, SnapshotRegistry& snapshots, TimingWheel& timers, Closing closing = {})
+      : index_(index), epochs_(epochs), snapshots_(snapshots), timers_(timers), closing_(std::move(closing)) {}
   Vacuum(const Vacuum&) = delete;
   Vacuum& operator=(const Vacuum&) = delete;
   ~Vacuum() {
-    if (next_ == nullptr) return;
+    if (work_.empty()) return;
     EpochGuard guard(epochs_);
-    while (next_ != nullptr) WorkList<EntryType>::push(guard, *pop());
+    while (!work_.empty()) WorkList<EntryType>::push(guard, *pop());
   }
 
-  // Takes all lists as they are now. `published` as of now.
+  // Takes all lists as they are now, but for those of calls under way. `published` as of now.
   void start(Cts published) {
     snapshots_.refresh(view_, published);
-    epochs_.for_each_slot([&](EpochDomain::Slot& slot) {
-      EntryType* entry = WorkList<EntryType>::take(slot);
-      while (entry != nullptr) {
-        EntryType* const next = entry->work_next;
-        entry->work_next = next_;
-        next_ = entry;
-        entry = next;
+    epochs_.for_each_idle_slot([&](EpochDomain::Slot& slot) {
+      std::vector<void*> list = WorkList<EntryType>::take(slot);
+      if (list.empty()) return;
+      try {
+        work_.insert(work_.end(), list.begin(), list.end());
+      } catch (...) {  // no memory: the next time
+        slot.work = std::move(list);
       }
     });
   }
@@ -58,50 +62,97 @@ class Vacuum {
   bool step(std::size_t count, VacuumReport& report) {
     {
       EpochGuard guard(epochs_);
-      for (; count > 0 && next_ != nullptr; --count) {
+      const Bytes bytes(guard, report);
+      for (; count > 0 && !work_.empty(); --count) {
         guard.reserve(8);
-        process(guard, *pop(), report);
+        EntryType& entry = *pop();
+        if (!process(guard, entry, view_, report)) continue;
+        ++report.kept;
+        WorkList<EntryType>::push(guard, entry);
       }
     }
-    if (next_ != nullptr) return true;
+    if (!work_.empty()) return true;
     for (int round = 0; round < 3; ++round) epochs_.collect_idle();  // two advances make everything ripe
     return false;
   }
 
- private:
-  EntryType* pop() noexcept { return std::exchange(next_, next_->work_next); }
+  // Deals with up to `count` entries of the guard's own list, as far as `view` allows: for writers that clean up behind
+  // themselves. Does not throw: what fails is left for the next time.
+  void work_off(EpochGuard& guard, const SnapshotView& view, std::size_t count, VacuumReport& report) noexcept {
+    std::vector<void*>& list = guard.slot().work;
+    const Bytes bytes(guard, report);
+    std::size_t& at = guard.slot().work_at;
+    for (; count > 0 && !list.empty(); --count) {
+      if (at >= list.size()) at = 0;
+      auto& entry = *static_cast<EntryType*>(list[at]);
+      list[at] = list.back();  // it may be pushed anew by process()
+      list.pop_back();
+      bool kept = true;
+      try {
+        guard.reserve(8);
+        kept = process(guard, entry, view, report);
+      } catch (...) {  // a comparator, or no memory
+      }
+      if (!kept) continue;
+      ++report.kept;
+      WorkList<EntryType>::push(guard, entry);
+      ++at;  // the others first
+    }
+  }
 
-  void process(EpochGuard& guard, EntryType& entry, VacuumReport& report) {
-    const Pruned pruned = prune(guard, entry, view_);
+ private:
+  // Adds what is freed while it lives to a report.
+  class Bytes {
+   public:
+    Bytes(EpochGuard& guard, VacuumReport& report) noexcept
+        : counters_(guard.counters()), report_(report), before_(now()) {}
+    Bytes(const Bytes&) = delete;
+    Bytes& operator=(const Bytes&) = delete;
+    ~Bytes() {
+      if (now() < before_) report_.bytes += static_cast<std::uint64_t>(before_ - now());
+    }
+
+   private:
+    std::int64_t now() const noexcept { return counters_.bytes.get() + counters_.index_bytes.get(); }
+    const Counters& counters_;
+    VacuumReport& report_;
+    const std::int64_t before_;
+  };
+
+  EntryType* pop() noexcept {
+    auto* const entry = static_cast<EntryType*>(work_.back());
+    work_.pop_back();
+    return entry;
+  }
+
+  // True: something is left to be done, and the token is still the caller's.
+  bool process(EpochGuard& guard, EntryType& entry, const SnapshotView& view, VacuumReport& report) {
+    const Pruned pruned = prune(guard, entry, view, timers_);
     report.versions += pruned.versions;
-    report.bytes += pruned.bytes;
     Version<Value>* head = entry.load_head();
-    if (may_close(head)) {
+    if (may_close(head, view)) {
       schedule_point(Point::vacuum_close);
       // acq_rel: closed after what made the chain dead; an inserter that reads closed() starts over.
       if (entry.head.compare_exchange_strong(head, EntryType::closed(), std::memory_order_acq_rel,
                                              std::memory_order_relaxed)) {
         close(guard, entry, head, report);
-        return;  // the token is never given back: nobody can queue the entry again
+        return false;  // the token is never given back: nobody can queue the entry again
       }
     }
-    if (pruned.rest || is_dead_weight(entry)) {
-      ++report.kept;
-      WorkList<EntryType>::push(guard, entry);
-      return;
-    }
+    if (pruned.rest || is_dead_weight(entry)) return true;
     WorkList<EntryType>::release_token(entry);
     schedule_point(Point::vacuum_released);
     // A commit that found the token taken while we were at it relies on us to look once more (see WorkList).
     if (is_dead_weight(entry) && WorkList<EntryType>::acquire(entry)) WorkList<EntryType>::push(guard, entry);
+    return false;
   }
 
-  // True if the chain can be closed as far as this view knows.
-  bool may_close(const Version<Value>* head) const noexcept {
+  // True if the chain can be closed as far as the view knows.
+  static bool may_close(const Version<Value>* head, const SnapshotView& view) noexcept {
     if (head == nullptr) return true;  // an aborted insert; its creator's token came to us, so it is done with it
     if (head == EntryType::closed()) return false;
     const Stamp stamp = head->stamp();
-    return !stamp.is_tagged() && stamp.is_tombstone() && stamp.cts() <= view_.oldest() &&
+    return !stamp.is_tagged() && stamp.is_tombstone() && stamp.cts() <= view.oldest() &&
            head->older.load(std::memory_order_acquire) == nullptr;  // [P7]
   }
 
@@ -118,15 +169,15 @@ class Vacuum {
     schedule_point(Point::vacuum_closed);
     Counters& counters = guard.counters();
     std::size_t bytes = entry.bytes();
+    if (closing_) closing_(entry);
     if (tombstone != nullptr) {
-      bytes += version_bytes(*tombstone);
+      bytes += tombstone->bytes();
       ++report.versions;
       counters.versions.add(-1);
       counters.vacuumed_versions.add(1);
-      guard.retire(tombstone, &EntryType::free_version);
+      retire_version<Key>(guard, *tombstone, timers_);
     }
     ++report.entries;
-    report.bytes += bytes;
     counters.bytes.add(-static_cast<std::int64_t>(bytes));
     counters.entries.add(-1);
     counters.vacuumed_entries.add(1);
@@ -136,8 +187,10 @@ class Vacuum {
   Index& index_;
   EpochDomain& epochs_;
   SnapshotRegistry& snapshots_;
+  TimingWheel& timers_;
+  const Closing closing_;
   SnapshotView view_;
-  EntryType* next_ = nullptr;
+  std::vector<void*> work_;  // entries, with their tokens
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

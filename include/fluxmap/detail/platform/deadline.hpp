@@ -1,0 +1,48 @@
+// Deadlines, and the one moment that an operation takes for "now". · layer: platform
+#pragma once
+
+#include <fluxmap/clock.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+using Deadline = std::int64_t;  // microseconds since the Unix epoch
+inline constexpr Deadline k_no_deadline = std::numeric_limits<Deadline>::max();
+
+// Longer times to live are none.
+inline constexpr auto k_longest_time = std::chrono::floor<std::chrono::milliseconds>(std::chrono::microseconds::max());
+
+inline Deadline as_deadline(Clock::time_point at) noexcept {
+  return std::chrono::floor<std::chrono::microseconds>(at.time_since_epoch()).count();
+}
+
+// The time of one operation: asked of the clock when the first deadline is met, and the same from then on. So whoever
+// meets no deadline pays for no clock.
+class Now {
+ public:
+  explicit Now(const Clock& clock) noexcept : clock_(&clock) {}
+
+  Deadline get() const noexcept {
+    if (at_ == k_unknown) at_ = as_deadline(clock_->now());
+    return at_;
+  }
+  bool passed(Deadline deadline) const noexcept { return deadline != k_no_deadline && deadline <= get(); }
+
+  // The deadline of what is written now. Too long a time is no deadline.
+  Deadline after(std::chrono::microseconds time) const noexcept {
+    const Deadline now = get();
+    return time.count() >= k_no_deadline - now ? k_no_deadline : now + time.count();
+  }
+  void forget() noexcept { at_ = k_unknown; }
+
+ private:
+  static constexpr Deadline k_unknown = std::numeric_limits<Deadline>::min();
+
+  const Clock* clock_;
+  mutable Deadline at_ = k_unknown;
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

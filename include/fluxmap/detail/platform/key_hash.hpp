@@ -1,0 +1,65 @@
+// Hashes of keys, for those who remember keys that are gone. · layer: platform
+#pragma once
+
+#include <fluxmap/config.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <ranges>
+#include <tuple>
+#include <type_traits>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+template <class T>
+concept StdHashable = requires(const T& value) {
+  std::hash<T>()(value);
+};
+template <class T>
+concept TupleLike = requires {
+  std::tuple_size<T>::value;
+};
+
+constexpr std::uint64_t mix_hash(std::uint64_t x) noexcept {  // splitmix64's finaliser (Steele, Lea and Flood 2014)
+  x += 0x9e3779b97f4a7c15ULL;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+  return x ^ (x >> 31);
+}
+
+// True for what std::hash takes, and pairs, tuples and ranges of it.
+template <class T>
+consteval bool has_key_hash() {
+  if constexpr (StdHashable<T>) {
+    return true;
+  } else if constexpr (TupleLike<T>) {
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return (has_key_hash<std::remove_const_t<std::tuple_element_t<I, T>>>() && ...);
+    }
+    (std::make_index_sequence<std::tuple_size_v<T>>());
+  } else if constexpr (std::ranges::range<const T>) {
+    return has_key_hash<std::remove_cvref_t<std::ranges::range_reference_t<const T>>>();
+  } else {
+    return false;
+  }
+}
+
+template <class T>
+std::uint64_t key_hash(const T& value) {
+  if constexpr (StdHashable<T>) {
+    return mix_hash(std::hash<T>()(value));
+  } else if constexpr (TupleLike<T>) {
+    std::uint64_t hash = 0;
+    std::apply([&](const auto&... part) { ((hash = mix_hash(hash ^ key_hash(part))), ...); }, value);
+    return hash;
+  } else if constexpr (has_key_hash<T>()) {
+    std::uint64_t hash = 0;
+    for (const auto& part : value) hash = mix_hash(hash ^ key_hash(part));
+    return hash;
+  } else {
+    return 0;
+  }
+}
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

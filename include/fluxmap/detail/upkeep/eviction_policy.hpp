@@ -1,0 +1,109 @@
+// Which key goes next: what the policies have in common, and the two simple ones. · layer: upkeep
+#pragma once
+
+#include <fluxmap/detail/index/tracking.hpp>
+#include <fluxmap/detail/upkeep/recency_list.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+// Not thread-safe: called under one lock, which no read takes. What reads have marked (Tracking::count, ::tick) is
+// looked at when a key's turn comes.
+class EvictionPolicy {
+ public:
+  // What a policy is told of the time.
+  struct Moment {
+    std::uint32_t tick = 0;        // of the access clock
+    std::uint64_t first_hits = 0;  // keys used a second time, ever
+  };
+
+  EvictionPolicy() = default;
+  EvictionPolicy(const EvictionPolicy&) = delete;
+  EvictionPolicy& operator=(const EvictionPolicy&) = delete;
+  virtual ~EvictionPolicy() = default;
+
+  // A key comes in; its Tracking is in no policy. May throw std::bad_alloc, having done nothing.
+  virtual void add(Tracking& key, std::uint64_t hash, const Moment& now) = 0;
+  // A key goes for another reason than eviction.
+  virtual void remove(Tracking& key) noexcept = 0;
+  // Chooses a key and takes it out; null: there is none. The one that came in last goes only if it is the only one.
+  virtual Tracking* victim(const Moment& now) noexcept = 0;
+  // The key that was chosen last has really been evicted.
+  virtual void evicted(std::uint64_t /*hash*/) {}
+
+  virtual std::size_t size() const noexcept = 0;
+  // What the policy remembers of keys that are gone, in bytes.
+  virtual std::size_t bytes() const noexcept { return 0; }
+
+ protected:
+  static constexpr unsigned k_budget = 128;  // keys looked at for one victim, at most
+};
+
+class LruPolicy final : public EvictionPolicy {
+ public:
+  void add(Tracking& key, std::uint64_t /*hash*/, const Moment& now) override {
+    keys_.turn_to(now.tick);
+    keys_.add(key);
+    key.place = 1;
+    ++size_;
+  }
+  void remove(Tracking& key) noexcept override {
+    if (key.place == 0) return;
+    key.unlink();
+    key.place = 0;
+    --size_;
+  }
+  Tracking* victim(const Moment& now) noexcept override {
+    keys_.turn_to(now.tick);
+    Tracking* const key = keys_.take_oldest(k_budget);
+    if (key == nullptr) return nullptr;
+    key->place = 0;
+    --size_;
+    return key;
+  }
+  std::size_t size() const noexcept override { return size_; }
+
+ private:
+  RecencyList keys_;
+  std::size_t size_ = 0;
+};
+
+class RandomPolicy final : public EvictionPolicy {
+ public:
+  explicit RandomPolicy(std::uint64_t seed) noexcept : random_(seed | 1) {}
+
+  void add(Tracking& key, std::uint64_t /*hash*/, const Moment& /*now*/) override {
+    keys_.push_back(&key);
+    key.place = static_cast<std::uint32_t>(keys_.size());
+  }
+  void remove(Tracking& key) noexcept override {
+    if (key.place != 0) take(key.place - 1);
+  }
+  Tracking* victim(const Moment& /*now*/) noexcept override {
+    if (keys_.empty()) return nullptr;
+    random_ ^= random_ << 13;  // xorshift64 (Marsaglia 2003)
+    random_ ^= random_ >> 7;
+    random_ ^= random_ << 17;
+    const std::size_t older = keys_.size() > 1 ? keys_.size() - 1 : 1;  // the last one has just come in
+    return take(random_ % older);
+  }
+  std::size_t size() const noexcept override { return keys_.size(); }
+
+ private:
+  Tracking* take(std::size_t at) noexcept {
+    Tracking* const key = keys_[at];
+    keys_[at] = keys_.back();
+    keys_[at]->place = static_cast<std::uint32_t>(at + 1);
+    keys_.pop_back();
+    key->place = 0;
+    return key;
+  }
+
+  std::deque<Tracking*> keys_;  // place: the index + 1
+  std::uint64_t random_;
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -1,0 +1,96 @@
+// The thread that expiry runs on. · layer: upkeep
+#pragma once
+
+#include <fluxmap/detail/index/timing_wheel.hpp>
+#include <fluxmap/detail/platform/deadline.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+// Calls work() whenever a timer of the wheel is due, until it returns false. `work` may throw, and is called again a
+// little later then. With a clock that can be set no wait for a deadline can be relied on, so it is looked at now and
+// then. Thread-safe, but for stop().
+class Expirer {
+ public:
+  Expirer(const TimingWheel& timers, const Clock& clock, std::function<bool()> work)
+      : timers_(timers), clock_(clock), work_(std::move(work)) {}
+  Expirer(const Expirer&) = delete;
+  Expirer& operator=(const Expirer&) = delete;
+  ~Expirer() { stop(); }
+
+  // Makes sure that the thread runs: before the first timer is added. Throws std::system_error.
+  void start() {
+    if (started_.load(std::memory_order_relaxed)) return;  // spares the lock; the thread is not spoken to here
+    const std::lock_guard lock(mutex_);
+    if (stopping_ || thread_.joinable()) return;
+    thread_ = std::thread([this] { run(); });
+    started_.store(true, std::memory_order_relaxed);  // as above
+  }
+  // The first deadline has changed.
+  void wake() noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      woken_ = true;
+    }
+    wake_.notify_all();
+  }
+  void request_stop() noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+  }
+  // Ends the thread. By one thread at a time.
+  void stop() noexcept {
+    request_stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds k_longest{100};  // sleep while a deadline is awaited
+
+  void run() noexcept {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      woken_ = false;
+      lock.unlock();
+      bool more = false;
+      try {
+        more = work_();
+      } catch (...) {  // the log has failed, or a comparator or the memory: reads still see no expired value
+      }
+      const Deadline next = timers_.next();
+      const Deadline now = as_deadline(clock_.now());
+      lock.lock();
+      if (more) continue;
+      const auto ready = [this] { return stopping_ || woken_; };
+      if (next == k_no_deadline) {
+        wake_.wait(lock, ready);
+      } else {
+        const std::chrono::microseconds left(std::max<Deadline>(next - now, 0));
+        wake_.wait_for(lock, std::min<std::chrono::microseconds>(left + std::chrono::milliseconds(1), k_longest),
+                       ready);
+      }
+    }
+  }
+
+  const TimingWheel& timers_;
+  const Clock& clock_;
+  const std::function<bool()> work_;
+  std::atomic<bool> started_{false};
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool woken_ = false, stopping_ = false;  // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace fluxmap::inline FLUXMAP_ABI::detail
