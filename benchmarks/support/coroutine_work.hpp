@@ -3,18 +3,14 @@
 
 #include "flux_map.hpp"
 #include "plain_work.hpp"
+#include "run_here.hpp"
 #include "task.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include <algorithm>
-#include <exception>
 
 namespace fluxmap_bench {
-
-namespace asio = boost::asio;
 
 // Moves the money inside one transaction; the same code for both ways of running it.
 void transfer_in(auto& tx, const TransferPlan& plan) {
@@ -79,15 +75,6 @@ inline asio::awaitable<void> manual_transfers(FluxMap& map, const Task& task, Ta
       }
     }
   }
-}
-
-// Runs a coroutine to its end on this thread; what it throws comes out here.
-inline void run_here(asio::awaitable<void> work) {
-  asio::io_context io(1);
-  asio::co_spawn(io, std::move(work), [](std::exception_ptr failure) {
-    if (failure) std::rethrow_exception(failure);
-  });
-  io.run();
 }
 
 // What fluxmap's own column measures.

@@ -1,13 +1,13 @@
 // The command line.
 #pragma once
 
+#include "command_line.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -31,10 +31,6 @@ struct Options {
   }
 };
 
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
 inline constexpr std::string_view k_help =
     "usage: first [options]\n"
     "\n"
@@ -49,16 +45,6 @@ inline constexpr std::string_view k_help =
     "  --quick           the same as --seconds 0.1 --rounds 3\n"
     "  --json FILE       also write every number to FILE\n"
     "  --help            print this\n";
-
-template <class Number>
-Number parse_number(std::string_view option, std::string_view text, Number smallest, Number largest) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || !(value >= smallest) || !(value <= largest)) {
-    throw UsageError(fmt::format("{} wants a number from {} to {}, not '{}'", option, smallest, largest, text));
-  }
-  return value;
-}
 
 inline std::vector<unsigned> parse_threads(std::string_view text) {
   std::vector<unsigned> threads;

@@ -50,9 +50,9 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  TimingWheel timers;  // of the versions that expire; outlives them
   Index index;
   EpochDomain epochs;
+  TimingWheel timers;  // of the versions that expire, which outlive it
   SnapshotRegistry snapshots;
   CommitRing ring;
   Reservations<Key, Value, Compare> reservations;
