@@ -101,13 +101,18 @@ class TxnState {
   }
 
   // Writes a value; blind, so it cannot conflict.
-  void put(Key&& key, Value&& value) { put_for(store_.time_to_live, std::move(key), std::move(value)); }
+  template <class... Args>
+  void put(Key&& key, Args&&... args) {
+    put_for(store_.time_to_live, std::move(key), std::forward<Args>(args)...);
+  }
   // One that expires so long after the transaction's now; 0: never.
-  void put_for(std::chrono::microseconds time, Key&& key, Value&& value) {
+  template <class... Args>
+  void put_for(std::chrono::microseconds time, Key&& key, Args&&... args) {
     check_writable();
     EntryType* const hint = reads_.recent_entry(store_.index.compare(), key);
     const Deadline deadline = time.count() == 0 ? k_no_deadline : now_.after(time);
-    writes_.put(std::move(key), PrivateVersion<Value>(VersionType::make_until(deadline, 0, std::move(value))), hint);
+    writes_.put(std::move(key),
+                PrivateVersion<Value>(VersionType::make_until(deadline, 0, std::forward<Args>(args)...)), hint);
   }
 
   // Removes a key. False: there was none, and that counts as a read.
