@@ -130,6 +130,13 @@ class RecordedHandle {
     lane_.commit(std::move(record), cts);
   }
   boost::asio::awaitable<void> remove(std::int64_t key) {
+    {
+      const fluxmap::detail::EpochGuard guard(store_.epochs);
+      if (store_.index.find(Keys::key(key)) == nullptr) {  // what comes to be there could not be kept in sight
+        get(key);
+        co_return;
+      }
+    }
     TxnRecord record = lane_.begin(TxnKind::read_write);
     std::optional<Value> removed;
     std::optional<Stamp> cts;
