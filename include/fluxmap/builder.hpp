@@ -75,7 +75,7 @@ class DatabaseBuilder {
 
   // A limit for the bytes of what is live, counted as Stats::memory_bytes; eviction says what goes beyond it. Nothing
   // else is refused or evicted for what open snapshots hold. A single entry larger than the limit fails with
-  // errc::memory_limit. Each entry takes 32 bytes more.
+  // errc::memory_limit. Each entry takes 16 bytes more.
   DatabaseBuilder& max_memory(std::size_t bytes) requires std::copy_constructible<Key> {
     max_memory_ = bytes;
     limit_ = [](DatabaseType& database, std::size_t limit, Eviction eviction) {

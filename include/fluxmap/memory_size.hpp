@@ -1,7 +1,8 @@
 // MemorySize: what a key or a value weighs.
 #pragma once
 
-#include <fluxmap/config.hpp>
+#include <fluxmap/detail/platform/fields.hpp>
+#include <fluxmap/detail/platform/heap_bytes.hpp>
 
 #include <array>
 #include <cstddef>
@@ -15,12 +16,25 @@
 
 namespace fluxmap::inline FLUXMAP_ABI {
 
-// MemorySize<T>::of(x): the bytes that x takes, itself included: sizeof plus what it owns on the heap. Specialise it
-// for your own types that own memory; the default counts sizeof alone. `of` must not throw and must give the same
-// answer for the same object as long as it is not changed.
+// MemorySize<T>::of(x): the bytes that x takes, itself included: sizeof plus what it owns on the heap, with what the
+// allocator adds. Built in for what Codec is built in for; plain aggregates count field by field, and what frees
+// nothing when it is destroyed counts sizeof alone. Specialise it for your own types that own memory. `of` must not
+// throw and must give the same answer for the same object as long as it is not changed.
 template <class T>
 struct MemorySize {
-  static constexpr std::size_t of(const T&) noexcept { return sizeof(T); }
+  static constexpr std::size_t of(const T& value) noexcept {
+    if constexpr (std::is_trivially_destructible_v<T> || !std::is_class_v<T> || !std::is_aggregate_v<T>) {
+      static_cast<void>(value);
+      return sizeof(T);
+    } else {
+      return std::apply(
+          [](const auto&... field) {
+            return sizeof(T) + (std::size_t{0} + ... +
+                                (MemorySize<std::remove_cvref_t<decltype(field)>>::of(field) - sizeof(field)));
+          },
+          detail::tie_fields(value));
+    }
+  }
 };
 
 template <class Char, class Traits>
@@ -29,9 +43,12 @@ struct MemorySize<std::basic_string<Char, Traits>> {
     using String = std::basic_string<Char, Traits>;
     // Short strings live inside the object; asking an empty one tells how long "short" is, without naming a library.
     static const std::size_t inside = String().capacity();
-    return sizeof(String) + (text.capacity() > inside ? (text.capacity() + 1) * sizeof(Char) : 0);
+    return sizeof(String) + (text.capacity() > inside ? detail::heap_bytes((text.capacity() + 1) * sizeof(Char)) : 0);
   }
 };
+
+template <class T>
+struct MemorySize<const T> : MemorySize<T> {};
 
 template <class T, class U>
 struct MemorySize<std::pair<T, U>> {
@@ -70,9 +87,10 @@ struct MemorySize<std::array<T, N>> {
 template <class T>
 struct MemorySize<std::vector<T>> {
   static std::size_t of(const std::vector<T>& values) noexcept {
-    std::size_t bytes = sizeof(values) + (values.capacity() - values.size()) * sizeof(T);
-    if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>) return bytes + values.size() * sizeof(T);
-    for (const T& value : values) bytes += MemorySize<T>::of(value);
+    std::size_t bytes = sizeof(values) + detail::heap_bytes(values.capacity() * sizeof(T));
+    if constexpr (!std::is_arithmetic_v<T> && !std::is_enum_v<T>) {
+      for (const T& value : values) bytes += MemorySize<T>::of(value) - sizeof(T);
+    }
     return bytes;
   }
 };
@@ -81,7 +99,10 @@ template <class K, class V, class C>
 struct MemorySize<std::map<K, V, C>> {
   static std::size_t of(const std::map<K, V, C>& map) noexcept {
     std::size_t bytes = sizeof(map);
-    for (const auto& [key, value] : map) bytes += 4 * sizeof(void*) + MemorySize<K>::of(key) + MemorySize<V>::of(value);
+    for (const auto& node : map) {
+      bytes += detail::heap_bytes(4 * sizeof(void*) + sizeof(node)) - sizeof(node);
+      bytes += MemorySize<std::pair<const K, V>>::of(node);
+    }
     return bytes;
   }
 };

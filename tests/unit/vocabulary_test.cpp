@@ -103,7 +103,8 @@ TEST_CASE("memory_size_counts_what_a_value_owns") {
   CHECK(MemorySize<int>::of(1) == sizeof(int));
   CHECK(MemorySize<std::string>::of("short") == sizeof(std::string));
   const std::string text(1000, 'x');
-  const std::size_t owned = text.capacity() + 1;
+  using fluxmap::detail::heap_bytes;
+  const std::size_t owned = heap_bytes(text.capacity() + 1);
   CHECK(MemorySize<std::string>::of(text) == sizeof(std::string) + owned);
   using Pair = std::pair<int, std::string>;
   CHECK(MemorySize<Pair>::of({1, text}) == sizeof(Pair) + owned);
@@ -116,14 +117,21 @@ TEST_CASE("memory_size_counts_what_a_value_owns") {
   CHECK(MemorySize<std::array<std::string, 2>>::of({text, text}) == 2 * (sizeof(std::string) + owned));
   std::vector<int> numbers(10);
   numbers.reserve(100);
-  CHECK(MemorySize<std::vector<int>>::of(numbers) == sizeof(numbers) + numbers.capacity() * sizeof(int));
+  CHECK(MemorySize<std::vector<int>>::of(numbers) == sizeof(numbers) + heap_bytes(numbers.capacity() * sizeof(int)));
   std::vector<std::string> texts(3, text);
   texts.reserve(8);
   CHECK(MemorySize<std::vector<std::string>>::of(texts) ==
-        sizeof(texts) + texts.capacity() * sizeof(std::string) + 3 * owned);
+        sizeof(texts) + heap_bytes(texts.capacity() * sizeof(std::string)) + 3 * owned);
   const std::map<int, std::string> map{{1, text}, {2, text}};
   CHECK(MemorySize<std::map<int, std::string>>::of(map) >= sizeof(map) + 2 * owned);
   CHECK(MemorySize<std::vector<std::vector<std::string>>>::of({{text}, {text}}) > 2 * owned);
+  struct Account {
+    std::string owner;
+    std::int64_t cents = 0;
+    std::vector<int> history;
+  };
+  CHECK(MemorySize<Account>::of({text, 1, numbers}) ==
+        sizeof(Account) + owned + heap_bytes(std::vector<int>(numbers).capacity() * sizeof(int)));
   CHECK(MemorySize<std::vector<bool>>::of(std::vector<bool>(64)) >= sizeof(std::vector<bool>));
 }
 

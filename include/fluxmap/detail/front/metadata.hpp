@@ -38,9 +38,9 @@ void scan_metadata(Store<Key, Value, Compare>& store, F& f) {
       if (!found.live(now)) continue;
       KeyMetadata<Key> metadata{entry->key, entry->bytes() + found.version->bytes(), {}, 0};
       if (entry->is_tracked()) {
-        const Tracking& tracking = entry->tracking();
-        metadata.last_access = store.limiter->accesses.time_of(tracking.tick.load(std::memory_order_relaxed));
-        metadata.access_count = tracking.count.load(std::memory_order_relaxed);  // both: see AccessClock
+        const std::uint32_t word = entry->access.load(std::memory_order_relaxed);  // see AccessClock
+        metadata.last_access = store.limiter->accesses.time_of(AccessClock::tick_of(word));
+        metadata.access_count = AccessClock::count_of(word);
       }
       f(static_cast<const KeyMetadata<Key>&>(metadata));
       last = entry;

@@ -2,7 +2,7 @@
 //
 // One allocation, never moved:
 //
-//      next | key | head links flags claims tick | first version
+//      next access links flags claims | key | head | first version
 //
 // A search reads the key and the link from one cache line; a get of a key that was written once finds the value beside
 // them.
@@ -34,15 +34,6 @@
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
-using Link = std::uintptr_t;  // Entry* | mark
-
-// What the list's head and the entries have in common.
-struct ListNode {
-  std::atomic<Link> next{0};
-
-  static bool is_marked(Link link) noexcept { return (link & 1U) != 0; }
-};
-
 // What an entry is made with, apart from its key.
 struct EntryShape {
   bool tracked = false;  // a Tracking stands in front of it
@@ -60,9 +51,6 @@ struct Entry : ListNode {
 
   const Key key;  // beside the link: a search needs just these
   std::atomic<VersionType*> head{nullptr};
-  std::atomic<std::uint16_t> links{0};
-  std::atomic<std::uint8_t> flags;
-  std::atomic<std::uint8_t> claims{1};
 
   // The head of a chain that takes no versions any more.
   static VersionType* closed() noexcept { return reinterpret_cast<VersionType*>(std::uintptr_t{1}); }
@@ -90,7 +78,7 @@ struct Entry : ListNode {
     void* const memory = allocate(front + size(shape.expires));
     try {
       auto* const entry = ::new (static_cast<char*>(memory) + front) Entry(std::forward<K>(key), shape);
-      if (shape.tracked) ::new (memory) Tracking;
+      if (shape.tracked) ::new (reinterpret_cast<Tracking*>(entry) - 1) Tracking;
       return entry;
     } catch (...) {
       deallocate(memory);
@@ -101,10 +89,10 @@ struct Entry : ListNode {
   bool is_tracked() const noexcept { return has(k_tracked); }
   Tracking& tracking() const noexcept {  // requires is_tracked()
     auto* const self = const_cast<Entry*>(this);
-    return *std::launder(reinterpret_cast<Tracking*>(reinterpret_cast<char*>(self) - front_size()));
+    return *std::launder(reinterpret_cast<Tracking*>(self) - 1);
   }
   static Entry* of_tracking(Tracking& tracking) noexcept {
-    return std::launder(reinterpret_cast<Entry*>(reinterpret_cast<char*>(&tracking) + front_size()));
+    return std::launder(reinterpret_cast<Entry*>(&tracking + 1));
   }
 
   // Puts the entry's first version inside it; once, while the entry is private. The value is moved from `other`, which
@@ -167,7 +155,9 @@ struct Entry : ListNode {
   static constexpr bool k_has_inside = sizeof(VersionType) <= 128;
 
   template <class K>
-  Entry(K&& from_key, EntryShape shape) : key(std::forward<K>(from_key)), flags(flags_of(shape)) {}
+  Entry(K&& from_key, EntryShape shape) : key(std::forward<K>(from_key)) {
+    flags.store(flags_of(shape), std::memory_order_relaxed);  // private still
+  }
 
   static std::uint8_t flags_of(EntryShape shape) noexcept {
     return static_cast<std::uint8_t>(k_queued | (shape.tracked ? k_tracked : 0) | (shape.expires ? k_roomy : 0));

@@ -1,8 +1,8 @@
-// What a database with a memory limit keeps with each entry, in front of it. · layer: index
+// The beginning of every entry, and what a database with a memory limit keeps in front of it. · layer: index
 //
-//   Tracking | Entry | first version
+//   Tracking | ListNode key head | first version
 //
-// Reads mark it, without a lock; the eviction policy links it, under its own.
+// Reads mark the access word, without a lock; the eviction policy links the Tracking, under its own.
 #pragma once
 
 #include <fluxmap/config.hpp>
@@ -14,11 +14,55 @@
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
-struct Tracking : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
-  std::uint32_t place = 0;  // where the policy has it; 0: nowhere. Guarded by the policy's lock
-  std::uint32_t spare = 0;
-  std::atomic<std::uint32_t> count{0};  // accesses since it came in; see AccessClock
-  std::atomic<std::uint32_t> tick{0};   // of the last access
+using Link = std::uintptr_t;  // Entry* | mark
+
+// What the list's head and the entries have in common; for the meaning of the others see Entry.
+struct ListNode {
+  std::atomic<Link> next{0};
+  std::atomic<std::uint32_t> access{0};  // when and how often it was used; see AccessClock
+  std::atomic<std::uint16_t> links{0};
+  std::atomic<std::uint8_t> flags{0};
+  std::atomic<std::uint8_t> claims{1};
+
+  static bool is_marked(Link link) noexcept { return (link & 1U) != 0; }
 };
+
+struct Tracking {
+  using Hook = boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+  // All of it, and the place, is guarded by the policy's lock. 16 bytes: one more would cost 16 in most heaps.
+  union {
+    Hook hook;
+    std::uint64_t index;  // where the policy keeps an array
+  };
+
+  Tracking() noexcept : hook() {}
+  Tracking(const Tracking&) = delete;
+  Tracking& operator=(const Tracking&) = delete;
+  ~Tracking() {}  // what is linked has been taken out by then
+
+  // Where the policy has the key, 1 to 3; 0: nowhere. In the node's flags, which others change at the same time.
+  unsigned place() const noexcept {
+    return node().flags.load(std::memory_order_relaxed) >> k_place_shift;  // under the lock
+  }
+  void set_place(unsigned place) noexcept {
+    std::atomic<std::uint8_t>& flags = node().flags;
+    flags.fetch_and((1U << k_place_shift) - 1, std::memory_order_relaxed);                         // under the lock
+    flags.fetch_or(static_cast<std::uint8_t>(place << k_place_shift), std::memory_order_relaxed);  // likewise
+  }
+  std::atomic<std::uint32_t>& access() noexcept { return node().access; }
+  const std::atomic<std::uint32_t>& access() const noexcept { return node().access; }
+
+ private:
+  static constexpr unsigned k_place_shift = 6;
+
+  // Of the entry behind it.
+  ListNode& node() noexcept { return *reinterpret_cast<ListNode*>(this + 1); }
+  const ListNode& node() const noexcept { return *reinterpret_cast<const ListNode*>(this + 1); }
+};
+
+using TrackingList =
+    boost::intrusive::list<Tracking, boost::intrusive::member_hook<Tracking, Tracking::Hook, &Tracking::hook>,
+                           boost::intrusive::constant_time_size<false>>;
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

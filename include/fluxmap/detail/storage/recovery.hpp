@@ -6,6 +6,7 @@
 // or a sync of it may have failed), and removes what is not needed any more.
 #pragma once
 
+#include <fluxmap/detail/index/version.hpp>
 #include <fluxmap/detail/storage/checkpoint_file.hpp>
 #include <fluxmap/detail/storage/segment_scan.hpp>
 #include <fluxmap/detail/storage/segment_writer.hpp>
@@ -186,6 +187,7 @@ class Recovery {
     };
     check(reader.open(ec));
     if (reader.header().cts != cts) throw_corrupt(path, 32, "the file is another checkpoint");
+    if (cts > Stamp::k_max_cts) throw_corrupt(path, 32, "the timestamp is impossible");
     check_types(reader.header().types, path);
     place_.database = reader.header().database;
     first_segment_ = reader.header().first_segment;
@@ -226,10 +228,12 @@ class Recovery {
     if (index > 0 && header.chain != last_.seal)
       throw_corrupt(path, 48, "the segment does not continue its predecessor");
     if (index > 0 && header.base < last_base_) throw_corrupt(path, 40, "the timestamps go back");
+    if (header.base > Stamp::k_max_cts) throw_corrupt(path, 40, "the timestamp is impossible");
 
     if (index > 0) before_last_ = last_;
     last_id_ = id;
     last_ = SegmentScanner::scan(content, header, place_.boot, last_boot_, [&](const RecordView& record) {
+      if (record.cts > Stamp::k_max_cts) throw_corrupt(path, record.offset, "the timestamp is impossible");
       if (record.kind != RecordKind::commit || record.cts <= checkpoint_.value_or(0)) return;
       at_place(path, record.offset, [&] { sink_.commit(record.cts, record.payload); });
       ++result_.commits;

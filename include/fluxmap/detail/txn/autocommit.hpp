@@ -22,11 +22,11 @@ template <class Key, class Value, class Compare, class K, class F>
 bool visit_key(Store<Key, Value, Compare>& store, const K& key, F&& f) {
   store.check_open();
   EpochGuard guard(store.epochs);
-  const auto* entry = store.index.find(key);
+  auto* const entry = store.index.find(key);
   if (entry == nullptr) return false;
   const Found<Value> found = newest_published(*entry, [&] { return store.published(); });
   if (!found.live(store.now())) return false;
-  if (store.limiter != nullptr) store.limiter->accesses.touch(guard.slot(), entry->tracking());
+  if (store.limiter != nullptr) store.limiter->accesses.touch(guard.slot(), entry->access);
   std::forward<F>(f)(std::as_const(found.version->value));
   return true;
 }

@@ -80,8 +80,9 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   void add(EpochGuard&, EntryType& entry) noexcept override {
     Tracking& tracking = entry.tracking();
     const std::lock_guard lock(mutex_);
-    if (policy_ == nullptr || tracking.place != 0) return;
-    tracking.count.store(0, std::memory_order_relaxed);  // see AccessClock; the caller marks the access
+    if (policy_ == nullptr || tracking.place() != 0) return;
+    entry.access.store(AccessClock::word_of(this->accesses.now(), 0),
+                       std::memory_order_relaxed);  // the caller marks it
     enlist(entry);
   }
 
@@ -219,7 +220,7 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   void put_back(EntryType& entry) noexcept {
     const std::lock_guard lock(mutex_);
     // A chain is closed before forget() is called: what is not closed yet will be forgotten.
-    if (entry.tracking().place == 0 && entry.load_head() != EntryType::closed()) enlist(entry);
+    if (entry.tracking().place() == 0 && entry.load_head() != EntryType::closed()) enlist(entry);
   }
 
   StoreType& store_;

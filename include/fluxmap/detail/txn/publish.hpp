@@ -47,7 +47,7 @@ class Publisher {
     if (Stamp(flags).expires()) start_timer(installed);
     if (store_.limiter != nullptr && !tombstone) {
       if (!installed.over_live) store_.limiter->add(guard_, *installed.entry);
-      store_.limiter->accesses.touch(guard_.slot(), installed.entry->tracking());
+      store_.limiter->accesses.touch(guard_.slot(), installed.entry->access);
     }
     guard_.slot().garbage += installed.over_bytes + (tombstone ? sizeof(EntryType) : 0);
     hand_to_vacuum(installed, tombstone);  // before the stamp: see WorkList

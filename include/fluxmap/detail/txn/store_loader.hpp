@@ -169,6 +169,7 @@ class StoreLoader final : public RecoverySink {
     if (store_.limiter == nullptr) return;
     counters.live_bytes.add(bytes);
     store_.limiter->add(guard, entry);
+    store_.limiter->accesses.touch(guard.slot(), entry.access);
   }
 
   Store<Key, Value, Compare>& store_;

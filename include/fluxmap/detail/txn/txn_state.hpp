@@ -320,7 +320,7 @@ class TxnState {
       needed_ = std::max(needed_, found.cts);
     }
     if (found.live(now_)) {
-      if (store_.limiter != nullptr) store_.limiter->accesses.touch(guard.slot(), entry->tracking());
+      if (store_.limiter != nullptr) store_.limiter->accesses.touch(guard.slot(), entry->access);
       if (!read_only_) reads_.add(entry, found.version);
       return std::addressof(found.version->value);
     }

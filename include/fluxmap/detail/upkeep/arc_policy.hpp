@@ -10,62 +10,88 @@
 
 #include <fluxmap/detail/upkeep/eviction_policy.hpp>
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <list>
-#include <unordered_map>
+#include <deque>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
-// Hashes of keys that were evicted, in the order in which they were, in two lists.
+// Hashes of keys that were evicted, in the order in which they were, in two lists. 32 bits of a hash are kept: among
+// ten million ghosts one key in four hundred is taken for one of them, which misleads nobody for long.
 class GhostLists {
  public:
   enum class Which : unsigned char { none, recent, frequent };  // B1, B2
 
-  std::size_t size(Which which) const noexcept { return list_of(which).size(); }
+  std::size_t size(Which which) const noexcept { return list_of(which).live; }
 
   // Takes a hash out; says where it was.
-  Which take(std::uint64_t hash) {
-    const auto at = where_.find(hash);
+  Which take(std::uint64_t hash) noexcept {
+    const auto at = where_.find(short_of(hash));
     if (at == where_.end()) return Which::none;
-    const Which which = at->second.which;
-    list_of(which).erase(at->second.place);
+    const Which which = (at->second & k_frequent) != 0 ? Which::frequent : Which::recent;
+    List& list = list_of(which);
+    list.hashes[(at->second & ~k_frequent) - list.first] = k_gone;
+    --list.live;
     where_.erase(at);
     return which;
   }
   void push(Which which, std::uint64_t hash) {
     take(hash);
-    std::list<std::uint64_t>& list = list_of(which);
-    list.push_back(hash);
+    List& list = list_of(which);
+    const auto number = static_cast<std::uint32_t>(list.first + list.hashes.size());
+    if (number >= k_frequent - 1) return start_again(which);
+    list.hashes.push_back(short_of(hash));
     try {
-      where_.emplace(hash, Place{which, std::prev(list.end())});
+      where_.emplace(short_of(hash), number | (which == Which::frequent ? k_frequent : 0));
     } catch (...) {
-      list.pop_back();
+      list.hashes.pop_back();
       throw;
     }
+    ++list.live;
+    while (list.hashes.size() > 2 * list.live + 1024) pop_front(list);  // places of those that were taken out
   }
   void pop_oldest(Which which) noexcept {
-    where_.erase(list_of(which).front());
-    list_of(which).pop_front();
+    List& list = list_of(which);
+    for (const std::size_t live = list.live; list.live == live;) pop_front(list);
   }
-  std::size_t bytes() const noexcept { return where_.size() * k_bytes; }
+  std::size_t bytes() const noexcept { return where_.bucket_count() * k_map_bytes + hashes() * sizeof(std::uint32_t); }
 
  private:
-  struct Place {
-    Which which;
-    std::list<std::uint64_t>::iterator place;
+  struct List {
+    std::deque<std::uint32_t> hashes;
+    std::uint32_t first = 0;  // the number of the first
+    std::size_t live = 0;
   };
-  static constexpr std::size_t k_bytes = 32 + 48 + 8;  // a list's node, a map's node, its bucket
+  static constexpr std::uint32_t k_gone = 0, k_frequent = std::uint32_t{1} << 31;
+  static constexpr std::size_t k_map_bytes = 9;  // two numbers, and a byte of the map's own
 
-  std::list<std::uint64_t>& list_of(Which which) noexcept { return which == Which::recent ? recent_ : frequent_; }
-  const std::list<std::uint64_t>& list_of(Which which) const noexcept {
-    return which == Which::recent ? recent_ : frequent_;
+  static std::uint32_t short_of(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 32) | 1U; }
+
+  std::size_t hashes() const noexcept { return recent_.hashes.size() + frequent_.hashes.size(); }
+  List& list_of(Which which) noexcept { return which == Which::recent ? recent_ : frequent_; }
+  const List& list_of(Which which) const noexcept { return which == Which::recent ? recent_ : frequent_; }
+
+  void pop_front(List& list) noexcept {
+    const std::uint32_t hash = list.hashes.front();
+    list.hashes.pop_front();
+    ++list.first;
+    if (hash == k_gone) return;
+    where_.erase(hash);
+    --list.live;
+  }
+  // The numbers have run out, after two thousand million evictions.
+  void start_again(Which which) noexcept {
+    List& list = list_of(which);
+    while (!list.hashes.empty()) pop_front(list);
+    list.first = 0;
   }
 
-  std::list<std::uint64_t> recent_, frequent_;
-  std::unordered_map<std::uint64_t, Place> where_;
+  List recent_, frequent_;
+  boost::unordered_flat_map<std::uint32_t, std::uint32_t> where_;  // the number in its list, and which
 };
 
 class ArcPolicy final : public EvictionPolicy {
@@ -84,26 +110,27 @@ class ArcPolicy final : public EvictionPolicy {
     from_frequent_ = ghost == Which::frequent;
     if (ghost == Which::none) {
       once_.push_back(key);
-      key.place = k_once;
+      key.set_place(k_once);
       ++once_size_;
     } else {
-      key.count.store(2, std::memory_order_relaxed);  // see AccessClock; it has been used before
+      key.access().store(AccessClock::word_of(now.tick, 2),
+                         std::memory_order_relaxed);  // see there; it was used before
       add_often(key, now);
     }
     newest_ = &key;
     trim();
   }
   void remove(Tracking& key) noexcept override {
-    if (key.place == 0) return;
-    key.unlink();
+    if (key.place() == 0) return;
+    key.hook.unlink();
     taken(key);
   }
   Tracking* victim(const Moment& now) noexcept override {
     // Hits that have not moved their keys yet; a striped count may be a little behind.
     const std::uint64_t hits = now.first_hits > moved_ ? now.first_hits - moved_ : 0;
     // The key that came in last is not in the cache yet, as the paper tells it.
-    Tracking* const newest = newest_ != nullptr && newest_->place == k_once ? newest_ : nullptr;
-    if (newest != nullptr) newest->unlink();
+    Tracking* const newest = newest_ != nullptr && newest_->place() == k_once ? newest_ : nullptr;
+    if (newest != nullptr) newest->hook.unlink();
     const std::size_t once = once_size_ - (newest != nullptr ? 1 : 0);
     const double length = static_cast<double>(once - std::min<std::uint64_t>(hits, once));
     const bool too_long = length > target_ || (from_frequent_ && length >= target_ && length >= 1.0);
@@ -138,29 +165,29 @@ class ArcPolicy final : public EvictionPolicy {
   static constexpr std::uint32_t k_once = 1, k_often = 2;
 
   static bool used_again(const Tracking& key) noexcept {
-    return key.count.load(std::memory_order_relaxed) > 1;  // see AccessClock
+    return AccessClock::count_of(key.access().load(std::memory_order_relaxed)) > 1;  // see there
   }
   void add_often(Tracking& key, const Moment& now) noexcept {
     often_.turn_to(now.tick);
     often_.add(key);
-    key.place = k_often;
+    key.set_place(k_often);
     ++often_size_;
   }
   void taken(Tracking& key) noexcept {
-    if (key.place == k_once) {
+    if (key.place() == k_once) {
       --once_size_;
       if (used_again(key)) ++moved_;
     } else {
       --often_size_;
     }
-    key.place = 0;
+    key.set_place(0);
     if (newest_ == &key) newest_ = nullptr;
   }
   // The oldest key of T1 that was not used again; null: none was met.
   Tracking* take_once(const Moment& now) noexcept {
     for (unsigned budget = k_budget; budget > 0 && !once_.empty(); --budget) {
       Tracking& key = once_.front();
-      key.unlink();
+      key.hook.unlink();
       if (!used_again(key)) return &key;
       --once_size_;
       ++moved_;

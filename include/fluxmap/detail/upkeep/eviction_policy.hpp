@@ -10,7 +10,7 @@
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
-// Not thread-safe: called under one lock, which no read takes. What reads have marked (Tracking::count, ::tick) is
+// Not thread-safe: called under one lock, which no read takes. What reads have marked (the access word) is
 // looked at when a key's turn comes.
 class EvictionPolicy {
  public:
@@ -47,20 +47,20 @@ class LruPolicy final : public EvictionPolicy {
   void add(Tracking& key, std::uint64_t /*hash*/, const Moment& now) override {
     keys_.turn_to(now.tick);
     keys_.add(key);
-    key.place = 1;
+    key.set_place(1);
     ++size_;
   }
   void remove(Tracking& key) noexcept override {
-    if (key.place == 0) return;
-    key.unlink();
-    key.place = 0;
+    if (key.place() == 0) return;
+    key.hook.unlink();
+    key.set_place(0);
     --size_;
   }
   Tracking* victim(const Moment& now) noexcept override {
     keys_.turn_to(now.tick);
     Tracking* const key = keys_.take_oldest(k_budget);
     if (key == nullptr) return nullptr;
-    key->place = 0;
+    key->set_place(0);
     --size_;
     return key;
   }
@@ -77,10 +77,11 @@ class RandomPolicy final : public EvictionPolicy {
 
   void add(Tracking& key, std::uint64_t /*hash*/, const Moment& /*now*/) override {
     keys_.push_back(&key);
-    key.place = static_cast<std::uint32_t>(keys_.size());
+    key.index = keys_.size() - 1;
+    key.set_place(1);
   }
   void remove(Tracking& key) noexcept override {
-    if (key.place != 0) take(key.place - 1);
+    if (key.place() != 0) take(key.index);
   }
   Tracking* victim(const Moment& /*now*/) noexcept override {
     if (keys_.empty()) return nullptr;
@@ -96,13 +97,13 @@ class RandomPolicy final : public EvictionPolicy {
   Tracking* take(std::size_t at) noexcept {
     Tracking* const key = keys_[at];
     keys_[at] = keys_.back();
-    keys_[at]->place = static_cast<std::uint32_t>(at + 1);
+    keys_[at]->index = at;
     keys_.pop_back();
-    key->place = 0;
+    key->set_place(0);
     return key;
   }
 
-  std::deque<Tracking*> keys_;  // place: the index + 1
+  std::deque<Tracking*> keys_;
   std::uint64_t random_;
 };
 

@@ -23,18 +23,18 @@ class LfuPolicy final : public EvictionPolicy {
 
   void add(Tracking& key, std::uint64_t /*hash*/, const Moment& /*now*/) override {
     file(key);
-    key.place = 1;
+    key.set_place(1);
     newest_ = &key;
     ++size_;
   }
   void remove(Tracking& key) noexcept override {
-    if (key.place == 0) return;
-    key.unlink();
+    if (key.place() == 0) return;
+    key.hook.unlink();
     taken(key);
   }
   Tracking* victim(const Moment& /*now*/) noexcept override {
     Tracking* const newest = newest_;
-    if (newest != nullptr) newest->unlink();  // it has had no time to be used
+    if (newest != nullptr) newest->hook.unlink();  // it has had no time to be used
     Tracking* key = take_lowest();
     if (key == nullptr) {
       key = newest;
@@ -50,7 +50,7 @@ class LfuPolicy final : public EvictionPolicy {
   static constexpr std::size_t k_exact = 256, k_parts = 16, k_lists = k_exact + k_parts * 24;
 
   static std::size_t list_of(const Tracking& key) noexcept {
-    const std::uint32_t count = key.count.load(std::memory_order_relaxed);  // see AccessClock
+    const std::uint32_t count = AccessClock::count_of(key.access().load(std::memory_order_relaxed));  // see there
     if (count < k_exact) return count;
     const auto power = static_cast<std::size_t>(std::bit_width(count)) - 9;  // 256..511: 0
     return k_exact + k_parts * power + ((count >> (power + 4)) - k_parts);
@@ -61,7 +61,7 @@ class LfuPolicy final : public EvictionPolicy {
     lowest_ = std::min(lowest_, list);
   }
   void taken(Tracking& key) noexcept {
-    key.place = 0;
+    key.set_place(0);
     if (newest_ == &key) newest_ = nullptr;
     --size_;
   }
@@ -74,13 +74,13 @@ class LfuPolicy final : public EvictionPolicy {
       Tracking* key = &lists_[lowest_].front();
       const bool used_since = list_of(*key) > lowest_;
       if (used_since && budget-- > 0) {
-        key->unlink();
+        key->hook.unlink();
         file(*key);
         if (best == nullptr || list_of(*key) < list_of(*best)) best = key;
         continue;
       }
       if (used_since && best != nullptr) key = best;
-      key->unlink();
+      key->hook.unlink();
       return key;
     }
   }

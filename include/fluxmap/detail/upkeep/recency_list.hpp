@@ -8,15 +8,15 @@
 #pragma once
 
 #include <fluxmap/detail/index/tracking.hpp>
+#include <fluxmap/detail/upkeep/access_clock.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <utility>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
-
-using TrackingList = boost::intrusive::list<Tracking, boost::intrusive::constant_time_size<false>>;
 
 class RecencyList {
  public:
@@ -29,7 +29,7 @@ class RecencyList {
 
   // Files a key under the tick of its last access.
   void add(Tracking& key) noexcept {
-    const std::uint32_t tick = clamp(last_access(key));
+    const std::uint32_t tick = last_access(key);
     list_of(tick).push_back(key);
     if (is_before(tick, lowest_)) lowest_ = tick;
   }
@@ -57,17 +57,21 @@ class RecencyList {
   // filed only `budget` of them are looked at, and the oldest of those is taken.
   Tracking* take_oldest(unsigned budget) noexcept {
     Tracking* best = nullptr;
+    std::uint32_t best_tick = 0;
     for (;;) {
       while (lowest_ != newest_ && list_of(lowest_).empty()) ++lowest_;
       TrackingList& list = list_of(lowest_);
       if (list.empty()) return nullptr;
       Tracking& key = list.front();
-      const std::uint32_t tick = clamp(last_access(key));
+      const std::uint32_t tick = last_access(key);
       if (!is_before(lowest_, tick)) return take(key);
       if (budget-- == 0 && best != nullptr) return take(*best);
-      key.unlink();
+      key.hook.unlink();
       list_of(tick).push_back(key);
-      if (best == nullptr || is_before(last_access(key), last_access(*best))) best = &key;
+      if (best == nullptr || is_before(tick, best_tick)) {
+        best = &key;
+        best_tick = tick;
+      }
     }
   }
 
@@ -75,19 +79,18 @@ class RecencyList {
   static constexpr std::uint32_t k_lists = 512;
 
   static bool is_before(std::uint32_t a, std::uint32_t b) noexcept { return static_cast<std::int32_t>(a - b) < 0; }
-  static std::uint32_t last_access(const Tracking& key) noexcept {
-    return key.tick.load(std::memory_order_relaxed);  // see AccessClock
-  }
   static Tracking* take(Tracking& key) noexcept {
-    key.unlink();
+    key.hook.unlink();
     return &key;
   }
   TrackingList& list_of(std::uint32_t tick) noexcept { return lists_[tick % k_lists]; }
-  // Into the ring; what was used after the last turn_to counts as used then.
-  std::uint32_t clamp(std::uint32_t tick) const noexcept {
-    if (is_before(newest_, tick)) return newest_;
-    const std::uint32_t oldest = newest_ + 1 - k_lists;
-    return is_before(tick, oldest) ? oldest : tick;
+  // The tick of the last access, within the ring; what was used after the last turn_to counts as used then.
+  std::uint32_t last_access(const Tracking& key) const noexcept {
+    const std::uint32_t word = key.access().load(std::memory_order_relaxed);  // see AccessClock
+    const std::int32_t age = AccessClock::later(newest_, AccessClock::tick_of(word));
+    if (age < -static_cast<std::int32_t>(k_lists))
+      return newest_ + 1 - k_lists;  // so long ago that its tick has wrapped
+    return newest_ - std::min(static_cast<std::uint32_t>(std::max(age, 0)), k_lists - 1);
   }
 
   std::array<TrackingList, k_lists> lists_;

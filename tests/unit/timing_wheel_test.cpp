@@ -1,0 +1,108 @@
+// The timing wheel: every timer is due at its deadline and not before, whatever the distance and the steps of time.
+#include <fluxmap/detail/index/timing_wheel.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/seed.hpp"
+
+using fluxmap::detail::Deadline;
+using fluxmap::detail::k_no_deadline;
+using fluxmap::detail::Timer;
+using fluxmap::detail::TimingWheel;
+
+namespace {
+
+constexpr Deadline k_start = 1'700'000'000'000'000;
+
+std::vector<Timer*> all_due(TimingWheel& wheel, Deadline now) {
+  std::vector<Timer*> found;
+  std::array<Timer*, 7> some;
+  for (bool more = true; more;) {
+    const std::size_t count = wheel.take_due(now, some, more);
+    found.insert(found.end(), some.begin(), some.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("a_timer_is_due_at_its_deadline_and_not_before") {
+  for (const Deadline distance : {Deadline{0}, Deadline{1}, Deadline{1023}, Deadline{1024}, Deadline{65'536},
+                                  Deadline{67'108'864}, Deadline{86'400'000'000}, Deadline{3'000'000'000'000}}) {
+    Timer timer(k_start + distance);
+    TimingWheel wheel;
+    wheel.start(k_start);
+    CHECK(wheel.next() == k_no_deadline);
+    CHECK(wheel.add(timer));
+    CHECK(wheel.waiting() == 1);
+    if (distance > 0) CHECK(all_due(wheel, k_start + distance - 1).empty());
+    CHECK(all_due(wheel, k_start + distance) == std::vector<Timer*>{&timer});
+    CHECK(wheel.waiting() == 0);
+    CHECK(all_due(wheel, k_start + 2 * distance + 1).empty());
+  }
+}
+
+TEST_CASE("what_is_taken_out_is_not_due") {
+  Timer first(k_start + 5000), second(k_start + 5000);
+  TimingWheel wheel;
+  wheel.start(k_start);
+  wheel.add(first);
+  wheel.add(second);
+  wheel.remove(first);
+  wheel.remove(first);
+  CHECK(all_due(wheel, k_start + 10'000) == std::vector<Timer*>{&second});
+  wheel.remove(second);
+  CHECK(wheel.waiting() == 0);
+}
+
+TEST_CASE("a_clock_that_is_set_back_makes_nothing_due_and_loses_nothing") {
+  Timer timer(k_start + 5000);
+  TimingWheel wheel;
+  wheel.start(k_start);
+  wheel.add(timer);
+  CHECK(all_due(wheel, k_start - 1'000'000'000).empty());
+  CHECK(all_due(wheel, k_start + 5000) == std::vector<Timer*>{&timer});
+}
+
+TEST_CASE("random_timers_are_due_in_every_step_as_a_sorted_list_says") {
+  const std::uint64_t seed = fluxmap_test::seed("timing wheel");
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 200; ++round) {
+    std::deque<Timer> timers;
+    std::vector<Timer*> waiting;
+    TimingWheel wheel;
+    Deadline now = k_start;
+    wheel.start(now);
+    for (int step = 0; step < 60; ++step) {
+      for (int i = 0; i < 5; ++i) {
+        waiting.push_back(&timers.emplace_back(now + static_cast<Deadline>(random() % (Deadline{1} << random() % 42))));
+        wheel.add(*waiting.back());
+      }
+      if (step % 3 == 0 && !waiting.empty()) {
+        const std::size_t at = random() % waiting.size();
+        wheel.remove(*waiting[at]);
+        waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(at));
+      }
+      const Deadline next = wheel.next();
+      for (const Timer* timer : waiting) REQUIRE((timer->at <= now || next <= timer->at + 1024));
+      now += static_cast<Deadline>(random() % (Deadline{1} << random() % 40));
+      std::vector<Timer*> due = all_due(wheel, now);
+      std::vector<Timer*> expected;
+      for (Timer* timer : waiting) {
+        if (timer->at <= now) expected.push_back(timer);
+      }
+      std::erase_if(waiting, [&](const Timer* timer) { return timer->at <= now; });
+      std::sort(due.begin(), due.end());
+      std::sort(expected.begin(), expected.end());
+      REQUIRE(due == expected);
+      REQUIRE(wheel.waiting() == waiting.size());
+    }
+  }
+}
