@@ -269,10 +269,5 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace fluxmap_bench;
-  return run_program("churn", argc, argv, [](CommandLine line) {
-    const auto options = parse(line);
-    if (!options.help) return run(options);
-    fmt::print("{}", k_usage);
-    return 0;
-  });
+  return run_program("churn", k_usage, argc, argv, parse, run);
 }

@@ -234,10 +234,5 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace fluxmap_bench;
-  return run_program("hit_rates", argc, argv, [](CommandLine line) {
-    const auto options = parse(line);
-    if (!options.help) return run(options);
-    fmt::print("{}", k_usage);
-    return 0;
-  });
+  return run_program("hit_rates", k_usage, argc, argv, parse, run);
 }

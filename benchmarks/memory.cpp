@@ -80,10 +80,5 @@ int run(const MemoryOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace fluxmap_bench;
-  return run_program("memory", argc, argv, [](CommandLine line) {
-    const auto options = parse(line);
-    if (!options.help) return run(options);
-    fmt::print("{}", k_usage);
-    return 0;
-  });
+  return run_program("memory", k_usage, argc, argv, parse, run);
 }

@@ -51,11 +51,15 @@ class CommandLine {
   int at_ = 0;
 };
 
-// Calls body(command line), which gives the exit code; tells what it throws.
-template <class Body>
-int run_program(std::string_view name, int argc, char** argv, Body&& body) {
+// A whole program: parse(command line) gives its options, run(options) its exit code. Tells what they throw.
+template <class Parse, class Run>
+int run_program(std::string_view name, std::string_view usage, int argc, char** argv, Parse parse, Run run) {
   try {
-    return body(CommandLine(argc, argv));
+    CommandLine line(argc, argv);
+    const auto options = parse(line);
+    if (!options.help) return run(options);
+    fmt::print("{}", usage);
+    return 0;
   } catch (const UsageError& error) {
     fmt::print(stderr, "{}: {} (--help tells more)\n", name, error.what());
     return 2;

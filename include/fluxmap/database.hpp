@@ -112,14 +112,13 @@ class Database {
   // Counters and gauges. Works on a closed database too.
   Stats stats() const {
     Stats stats;
-    std::int64_t keys = 0, versions = 0, entries = 0, bytes = 0, dead = 0;
+    std::int64_t keys = 0, versions = 0, entries = 0, bytes = 0;
     store_->epochs.for_each_slot([&](const detail::EpochDomain::Slot& slot) {
       const detail::Counters& counters = slot.counters;
       keys += counters.keys.get();
       versions += counters.versions.get();
       entries += counters.entries.get();
       bytes += counters.bytes.get() + counters.index_bytes.get();
-      dead += counters.versions.get() - counters.keys.get();
       add(stats.commits, counters.commits);
       add(stats.conflicts, counters.conflicts);
       add(stats.retries, counters.retries);
@@ -134,7 +133,7 @@ class Database {
     stats.entries = not_negative(entries);
     stats.memory_bytes = not_negative(bytes);
     if (store_->limiter != nullptr) stats.memory_bytes += store_->limiter->policy_bytes();
-    stats.pinned_versions = not_negative(dead);
+    stats.pinned_versions = not_negative(versions - keys);
     const detail::Cts now = store_->published();
     detail::Cts oldest = now;
     store_->snapshots.for_each([&](detail::Cts snapshot) {

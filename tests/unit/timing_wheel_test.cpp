@@ -40,7 +40,7 @@ TEST_CASE("a_timer_is_due_at_its_deadline_and_not_before") {
     TimingWheel wheel;
     wheel.start(k_start);
     CHECK(wheel.next() == k_no_deadline);
-    CHECK(wheel.add(timer));
+    CHECK(wheel.add(timer, nullptr));
     CHECK(wheel.waiting() == 1);
     if (distance > 0) CHECK(all_due(wheel, k_start + distance - 1).empty());
     CHECK(all_due(wheel, k_start + distance) == std::vector<Timer*>{&timer});
@@ -53,8 +53,8 @@ TEST_CASE("what_is_taken_out_is_not_due") {
   Timer first(k_start + 5000), second(k_start + 5000);
   TimingWheel wheel;
   wheel.start(k_start);
-  wheel.add(first);
-  wheel.add(second);
+  wheel.add(first, nullptr);
+  wheel.add(second, nullptr);
   wheel.remove(first);
   wheel.remove(first);
   CHECK(all_due(wheel, k_start + 10'000) == std::vector<Timer*>{&second});
@@ -66,7 +66,7 @@ TEST_CASE("a_clock_that_is_set_back_makes_nothing_due_and_loses_nothing") {
   Timer timer(k_start + 5000);
   TimingWheel wheel;
   wheel.start(k_start);
-  wheel.add(timer);
+  wheel.add(timer, nullptr);
   CHECK(all_due(wheel, k_start - 1'000'000'000).empty());
   CHECK(all_due(wheel, k_start + 5000) == std::vector<Timer*>{&timer});
 }
@@ -83,7 +83,7 @@ TEST_CASE("random_timers_are_due_in_every_step_as_a_sorted_list_says") {
     for (int step = 0; step < 60; ++step) {
       for (int i = 0; i < 5; ++i) {
         waiting.push_back(&timers.emplace_back(now + static_cast<Deadline>(random() % (Deadline{1} << random() % 42))));
-        wheel.add(*waiting.back());
+        wheel.add(*waiting.back(), nullptr);
       }
       if (step % 3 == 0 && !waiting.empty()) {
         const std::size_t at = random() % waiting.size();

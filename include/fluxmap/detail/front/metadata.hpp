@@ -1,26 +1,15 @@
 // What is known of each key, besides its value. · layer: front
 #pragma once
 
+#include <fluxmap/detail/txn/held_snapshot.hpp>
 #include <fluxmap/detail/txn/store.hpp>
 #include <fluxmap/options.hpp>
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
-
-// Registers a snapshot of what is published, for as long as it lives.
-template <class StoreType>
-struct HeldSnapshot {
-  explicit HeldSnapshot(StoreType& of)
-      : store(of), slot(of.snapshots.claim()), cts(of.snapshots.enter(slot, [&] { return of.published(); })) {}
-  HeldSnapshot(const HeldSnapshot&) = delete;
-  HeldSnapshot& operator=(const HeldSnapshot&) = delete;
-  ~HeldSnapshot() { store.snapshots.release(slot); }
-  StoreType& store;
-  SnapshotRegistry::Slot& slot;
-  const Cts cts;
-};
 
 template <class Key, class Value, class Compare, class F>
 void scan_metadata(Store<Key, Value, Compare>& store, F& f) {

@@ -3,9 +3,9 @@
 // Only databases with a log instantiate this, so only their types need a Codec.
 #pragma once
 
-#include <fluxmap/detail/front/metadata.hpp>
 #include <fluxmap/detail/platform/posix_file_system.hpp>
 #include <fluxmap/detail/storage/recovery.hpp>
+#include <fluxmap/detail/txn/held_snapshot.hpp>
 #include <fluxmap/detail/txn/redo_codec.hpp>
 #include <fluxmap/detail/txn/store.hpp>
 #include <fluxmap/detail/txn/store_loader.hpp>

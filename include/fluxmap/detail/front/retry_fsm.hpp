@@ -1,6 +1,7 @@
 // When to run a transaction again, and after what pause: decisions only, no I/O and no clock. · layer: front
 #pragma once
 
+#include <fluxmap/detail/platform/random.hpp>
 #include <fluxmap/options.hpp>
 
 #include <algorithm>
@@ -43,10 +44,7 @@ class RetryFsm {
     if (first <= std::chrono::microseconds{0}) return nanoseconds{0};
     for (; doublings > 0 && first < cap; --doublings) first = first > cap / 2 ? cap : first * 2;
     const nanoseconds bound = first;
-    random_ ^= random_ << 13;  // xorshift64 (Marsaglia 2003)
-    random_ ^= random_ >> 7;
-    random_ ^= random_ << 17;
-    return nanoseconds{static_cast<nanoseconds::rep>(random_ % static_cast<std::uint64_t>(bound.count()))};
+    return nanoseconds{static_cast<nanoseconds::rep>(next_random(random_) % static_cast<std::uint64_t>(bound.count()))};
   }
 
   RetryPolicy policy_;

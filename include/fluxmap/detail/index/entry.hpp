@@ -139,15 +139,11 @@ struct Entry : ListNode {
   }
 
   // Bytes of the allocation, with what the key owns.
-  std::size_t bytes() const noexcept {
-    const std::size_t allocated = heap_bytes((is_tracked() ? front_size() : 0) + size(has(k_roomy)));
-    return allocated - sizeof(Key) + MemorySize<Key>::of(key);
-  }
+  std::size_t bytes() const noexcept { return weight(key, {.tracked = is_tracked(), .expires = has(k_roomy)}); }
   // Of an entry for this key, before there is one; with its first version, but for what the value owns.
   static std::size_t bytes_for(const Key& key, EntryShape shape) noexcept {
     const std::size_t outside = k_has_inside ? 0 : heap_bytes(VersionType::size(shape.expires));
-    const std::size_t allocated = heap_bytes((shape.tracked ? front_size() : 0) + size(shape.expires));
-    return allocated + outside - sizeof(Key) + MemorySize<Key>::of(key);
+    return weight(key, shape) + outside;
   }
 
  private:
@@ -159,6 +155,10 @@ struct Entry : ListNode {
     flags.store(flags_of(shape), std::memory_order_relaxed);  // private still
   }
 
+  static std::size_t weight(const Key& key, EntryShape shape) noexcept {
+    const std::size_t allocated = heap_bytes((shape.tracked ? front_size() : 0) + size(shape.expires));
+    return allocated - sizeof(Key) + MemorySize<Key>::of(key);
+  }
   static std::uint8_t flags_of(EntryShape shape) noexcept {
     return static_cast<std::uint8_t>(k_queued | (shape.tracked ? k_tracked : 0) | (shape.expires ? k_roomy : 0));
   }

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <fluxmap/detail/platform/counters.hpp>
+#include <fluxmap/detail/platform/random.hpp>
 #include <fluxmap/detail/platform/schedule_point.hpp>
 
 #include <boost/assert.hpp>
@@ -57,7 +58,7 @@ class EpochDomain {
   struct alignas(128) Slot {
     std::atomic<std::uint64_t> epoch{k_free};  // written by the claimant and the holder, read by advance()
     std::atomic<const void*> owner{nullptr};   // the thread that used it last; a hint against sharing of lines
-    std::uint64_t random = 0;                  // state of the tower-height generator
+    std::uint64_t random = 0;                  // state of next_random; not 0
     std::uint64_t scratch_commits = 0;         // commits since the holder's view of the snapshots was refreshed
     Counters counters;
     std::vector<void*> work;              // see WorkList
@@ -81,7 +82,7 @@ class EpochDomain {
   };
 
   EpochDomain() {
-    for (std::uint32_t i = 0; i < k_block_slots; ++i) first_.slots[i].random = mix(i + 1);
+    for (std::uint32_t i = 0; i < k_block_slots; ++i) first_.slots[i].random = mix_bits(i + 1);
   }
   EpochDomain(const EpochDomain&) = delete;
   EpochDomain& operator=(const EpochDomain&) = delete;
@@ -133,13 +134,6 @@ class EpochDomain {
     std::atomic<Block*> next{nullptr};
   };
 
-  static std::uint64_t mix(std::uint64_t x) noexcept {  // splitmix64's finaliser
-    x += 0x9e3779b97f4a7c15ULL;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-    return x ^ (x >> 31);
-  }
-
   Slot* enter() {
     schedule_point(Point::epoch_enter);
     ThreadEpochState& thread = thread_epoch_state;
@@ -153,8 +147,9 @@ class EpochDomain {
 
   // Looks for a slot that no other thread calls its own, then for any free one, then makes more.
   Slot* enter_slow(ThreadEpochState& thread) {
-    // Shifted before it is mixed: g++ would fold mix's first addition into the relocation of the thread-local address.
-    const auto start = static_cast<std::uint32_t>(mix(reinterpret_cast<std::uintptr_t>(&thread) >> 4) % k_block_slots);
+    // Shifted before it is mixed: g++ would fold its first addition into the relocation of the thread-local address.
+    const auto start =
+        static_cast<std::uint32_t>(mix_bits(reinterpret_cast<std::uintptr_t>(&thread) >> 4) % k_block_slots);
     for (std::uint32_t i = 0; i < k_block_slots; ++i) {
       const std::uint32_t at = (start + i) % k_block_slots;
       Slot& slot = first_.slots[at];
@@ -182,7 +177,7 @@ class EpochDomain {
     Block* next = block.next.load(std::memory_order_acquire);  // pairs with [E4]
     if (next != nullptr) return next;
     auto fresh = std::make_unique<Block>();
-    for (Slot& slot : fresh->slots) slot.random = mix(reinterpret_cast<std::uintptr_t>(&slot));
+    for (Slot& slot : fresh->slots) slot.random = mix_bits(reinterpret_cast<std::uintptr_t>(&slot));
     // [E4] release: publishes the block's slots; pairs with the acquire loads of `next`.
     if (block.next.compare_exchange_strong(next, fresh.get(), std::memory_order_acq_rel, std::memory_order_acquire)) {
       return fresh.release();

@@ -16,6 +16,7 @@
 #include <fluxmap/detail/index/entry.hpp>
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/index/express_lane.hpp>
+#include <fluxmap/detail/platform/random.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -189,11 +190,7 @@ class SkipList {
   }
 
   bool joins_lane(EpochGuard& guard) noexcept {
-    std::uint64_t& state = guard.slot().random;  // xorshift64 (Marsaglia 2003)
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return static_cast<std::uint32_t>(state >> 32) < threshold_;
+    return static_cast<std::uint32_t>(next_random(guard.slot().random) >> 32) < threshold_;
   }
 
   // Finds the predecessor and successor of `key` and unlinks the leaving entries between them.

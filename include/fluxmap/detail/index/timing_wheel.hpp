@@ -28,7 +28,7 @@ struct Timer : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boos
   explicit Timer(Deadline deadline) noexcept : at(deadline) {}
 
   const Deadline at;
-  void* entry = nullptr;  // what it belongs to; set when it is added
+  void* entry = nullptr;  // what it belongs to, from when it is added
 };
 
 class TimingWheel {
@@ -45,7 +45,8 @@ class TimingWheel {
   }
 
   // True if this timer is due before all that were waiting: whoever sleeps should be woken.
-  bool add(Timer& timer) noexcept {
+  bool add(Timer& timer, void* entry) noexcept {
+    timer.entry = entry;
     const std::lock_guard lock(mutex_);
     place(timer);
     ++waiting_;

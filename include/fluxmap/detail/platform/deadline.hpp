@@ -31,8 +31,9 @@ class Now {
   }
   bool passed(Deadline deadline) const noexcept { return deadline != k_no_deadline && deadline <= get(); }
 
-  // The deadline of what is written now. Too long a time is no deadline.
+  // The deadline of what is written now and is to live so long; 0: for ever. Too long a time is no deadline.
   Deadline after(std::chrono::microseconds time) const noexcept {
+    if (time.count() == 0) return k_no_deadline;
     const Deadline now = get();
     return time.count() >= k_no_deadline - now ? k_no_deadline : now + time.count();
   }

@@ -1,7 +1,7 @@
 // Hashes of keys, for those who remember keys that are gone. · layer: platform
 #pragma once
 
-#include <fluxmap/config.hpp>
+#include <fluxmap/detail/platform/random.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -20,13 +20,6 @@ template <class T>
 concept TupleLike = requires {
   std::tuple_size<T>::value;
 };
-
-constexpr std::uint64_t mix_hash(std::uint64_t x) noexcept {  // splitmix64's finaliser (Steele, Lea and Flood 2014)
-  x += 0x9e3779b97f4a7c15ULL;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-  return x ^ (x >> 31);
-}
 
 // True for what std::hash takes, and pairs, tuples and ranges of it.
 template <class T>
@@ -48,14 +41,14 @@ consteval bool has_key_hash() {
 template <class T>
 std::uint64_t key_hash(const T& value) {
   if constexpr (StdHashable<T>) {
-    return mix_hash(std::hash<T>()(value));
+    return mix_bits(std::hash<T>()(value));
   } else if constexpr (TupleLike<T>) {
     std::uint64_t hash = 0;
-    std::apply([&](const auto&... part) { ((hash = mix_hash(hash ^ key_hash(part))), ...); }, value);
+    std::apply([&](const auto&... part) { ((hash = mix_bits(hash ^ key_hash(part))), ...); }, value);
     return hash;
   } else if constexpr (has_key_hash<T>()) {
     std::uint64_t hash = 0;
-    for (const auto& part : value) hash = mix_hash(hash ^ key_hash(part));
+    for (const auto& part : value) hash = mix_bits(hash ^ key_hash(part));
     return hash;
   } else {
     return 0;

@@ -60,8 +60,7 @@ class SingleWrite {
   // A version to be written, with the deadline it is to have.
   template <class... Args>
   PrivateVersion<Value> make_version(Args&&... args) const {
-    const Deadline deadline = lasts_.count() == 0 ? k_no_deadline : now_.after(lasts_);
-    return PrivateVersion<Value>(VersionType::make_until(deadline, 0, std::forward<Args>(args)...));
+    return PrivateVersion<Value>(VersionType::make_until(now_.after(lasts_), 0, std::forward<Args>(args)...));
   }
   // For put(): the value to be written.
   template <class... Args>
@@ -73,7 +72,7 @@ class SingleWrite {
   bool put(bool defer) {
     store_.check_open();
     if (store_.limiter != nullptr) store_.limiter->check(span());
-    const KeepLimit keep_limit{store_};
+    const KeepLimit<Key, Value> keep_limit{store_.limiter.get()};
     EpochGuard guard(store_.epochs);
     for (;;) {  // a round is lost only to a waiter that took us for stalled
       switch (run(guard, defer)) {
@@ -94,7 +93,7 @@ class SingleWrite {
   bool update(Decide&& decide, bool defer) {
     store_.check_open();
     if (store_.log != nullptr) store_.log->check_usable();  // what is decided may never become durable
-    const KeepLimit keep_limit{store_};
+    const KeepLimit<Key, Value> keep_limit{store_.limiter.get()};
     for (;;) {  // lock-free: a round is lost to a commit of the same key
       EpochGuard guard(store_.epochs);
       auto* const entry = write_.created ? write_.entry : store_.index.find(write_.key_now());
@@ -125,13 +124,6 @@ class SingleWrite {
   }
 
  private:
-  struct KeepLimit {  // when no guard is held any more
-    StoreType& store;
-    ~KeepLimit() {
-      if (store.limiter != nullptr) store.limiter->keep_limit();
-    }
-  };
-
   std::span<Write<Key, Value>* const> span() noexcept { return {pointers_.data(), 1}; }
 
   CommitOutcome run(EpochGuard& guard, bool defer) {

@@ -252,9 +252,11 @@ class Commit {
       VersionType* inside;
       ~Destroy() { inside->destroy(); }
     } destroy{version};
-    if (!version->is_tombstone()) {
-      write.version = PrivateVersion<Value>(VersionType::make_until(version->deadline(), 0, std::move(version->value)));
-    }
+    if (!version->is_tombstone()) write.version = moved_out_of(*version);
+  }
+
+  static PrivateVersion<Value> moved_out_of(VersionType& version) {
+    return PrivateVersion<Value>(VersionType::make_until(version.deadline(), 0, std::move(version.value)));
   }
 
   // Aborts: pops what was installed. The versions stay the writes' (see take_value_back and let_go).
@@ -275,7 +277,7 @@ class Commit {
     if (version->is_tombstone()) {
       write.version = PrivateVersion<Value>(VersionType::make(Stamp::k_tombstone));
     } else {
-      write.version = PrivateVersion<Value>(VersionType::make_until(version->deadline(), 0, std::move(version->value)));
+      write.version = moved_out_of(*version);
     }
     let_go(write);
   }
@@ -342,6 +344,7 @@ class Commit {
       if (write->over_live) bytes -= static_cast<std::int64_t>(write->over_bytes) + (live ? 0 : entry);
     }
     guard_.counters().live_bytes.add(bytes);
+    store_.limiter->settle(guard_.slot());
   }
 
   void retire_record() noexcept {

@@ -77,7 +77,7 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
     if (bytes > 0 && live() + bytes > limit_) throw_error(errc::memory_limit);
   }
 
-  void add(EpochGuard&, EntryType& entry) noexcept override {
+  void add(EntryType& entry) noexcept override {
     Tracking& tracking = entry.tracking();
     const std::lock_guard lock(mutex_);
     if (policy_ == nullptr || tracking.place() != 0) return;
@@ -93,7 +93,6 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
 
   void work_off(EpochGuard& guard) noexcept override {
     EpochDomain::Slot& slot = guard.slot();
-    settle(slot);
     const bool due = slot.work.size() >= k_batch || slot.garbage > static_cast<std::size_t>(limit_) / 256;
     if (!due || slot.work.empty()) return;
     if (slot.patience > 0) {
@@ -110,13 +109,21 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
     settle(slot);
   }
 
+  void settle(EpochDomain::Slot& slot) noexcept override {
+    const std::int64_t now = slot.counters.live_bytes.get() + slot.counters.index_bytes.get();
+    const std::int64_t change = now - slot.settled_bytes;
+    if (change < portion_ && -change < portion_) return;
+    slot.settled_bytes = now;
+    live_.fetch_add(change, std::memory_order_relaxed);  // a weight; orders nothing
+  }
+
   void keep_limit() noexcept override {
     if (policy_ == nullptr) return;
     try {
-      for (;;) {  // bounded by what is live; each round makes it less, or finds no more to evict
+      // Bounded by what is live: each round makes it less, or finds no more to evict.
+      while (live() > live_limit_ && !store_.is_closed()) {
         EpochGuard guard(store_.epochs);
-        settle(guard.slot());
-        if (live() <= live_limit_ || store_.is_closed() || !evict_one(guard)) return;
+        if (!evict_one(guard)) return;
       }
     } catch (...) {  // the log, a comparator or the memory: the commit stands, and the next one tries again
     }
@@ -144,14 +151,6 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   }
 
   std::int64_t live() const noexcept { return live_.load(std::memory_order_relaxed); }  // a weight; orders nothing
-
-  void settle(EpochDomain::Slot& slot) noexcept {
-    const std::int64_t now = slot.counters.live_bytes.get() + slot.counters.index_bytes.get();
-    const std::int64_t change = now - slot.settled_bytes;
-    if (change < portion_ && -change < portion_) return;
-    slot.settled_bytes = now;
-    live_.fetch_add(change, std::memory_order_relaxed);  // a weight; orders nothing
-  }
 
   // Under the lock.
   EvictionPolicy::Moment moment() {

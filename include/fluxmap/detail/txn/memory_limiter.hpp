@@ -27,11 +27,13 @@ class MemoryLimiter {
   // Before a commit: throws errc::memory_limit where it cannot be allowed.
   virtual void check(std::span<Write<Key, Value>* const> writes) = 0;
   // A key has become live, or is about to. Before its version is stamped, so before the entry can be closed.
-  virtual void add(EpochGuard& guard, EntryType& entry) noexcept = 0;
+  virtual void add(EntryType& entry) noexcept = 0;
   // The entry leaves the index.
   virtual void forget(EntryType& entry) noexcept = 0;
   // Frees some of what the guard's thread has left behind, where there is too much of it.
   virtual void work_off(EpochGuard& guard) noexcept = 0;
+  // What the slot's counters say is live has changed. By its holder, before keep_limit.
+  virtual void settle(EpochDomain::Slot& slot) noexcept = 0;
   // After a commit, outside of any guard: evicts what is too much.
   virtual void keep_limit() noexcept = 0;
 
@@ -39,6 +41,16 @@ class MemoryLimiter {
   virtual std::size_t policy_bytes() const noexcept = 0;
 
   AccessClock accesses;
+};
+
+// Keeps the limit when it goes out of scope, if it is due. Declare it before the guard of the commit.
+template <class Key, class Value>
+struct KeepLimit {
+  MemoryLimiter<Key, Value>* limiter;  // null: there is no limit
+  bool due = true;
+  ~KeepLimit() {
+    if (due && limiter != nullptr) limiter->keep_limit();
+  }
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -46,7 +46,7 @@ class Publisher {
     counters.bytes.add(static_cast<std::int64_t>(version.bytes()));
     if (Stamp(flags).expires()) start_timer(installed);
     if (store_.limiter != nullptr && !tombstone) {
-      if (!installed.over_live) store_.limiter->add(guard_, *installed.entry);
+      if (!installed.over_live) store_.limiter->add(*installed.entry);
       store_.limiter->accesses.touch(guard_.slot(), installed.entry->access);
     }
     guard_.slot().garbage += installed.over_bytes + (tombstone ? sizeof(EntryType) : 0);
@@ -69,9 +69,8 @@ class Publisher {
  private:
   // Before the stamp too: the version may be pruned, and its timer taken out, from then on.
   void start_timer(const InstalledType& installed) noexcept {
-    Timer& timer = installed.version->timer();
-    timer.entry = installed.entry;
-    if (store_.timers.add(timer) && store_.expirer != nullptr) store_.expirer->wake();
+    const bool first = store_.timers.add(installed.version->timer(), installed.entry);
+    if (first && store_.expirer != nullptr) store_.expirer->wake();
   }
 
   void hand_to_vacuum(const InstalledType& installed, bool tombstone) noexcept {

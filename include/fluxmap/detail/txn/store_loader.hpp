@@ -82,6 +82,7 @@ class StoreLoader final : public RecoverySink {
       }
     }
     loader.finish(guard);
+    if (store_.limiter != nullptr) store_.limiter->settle(guard.slot());
   }
 
  private:
@@ -162,13 +163,10 @@ class StoreLoader final : public RecoverySink {
     counters.keys.add(1);
     counters.versions.add(1);
     counters.bytes.add(bytes);
-    if (head.flags().expires()) {
-      head.timer().entry = &entry;
-      store_.timers.add(head.timer());
-    }
+    if (head.flags().expires()) store_.timers.add(head.timer(), &entry);
     if (store_.limiter == nullptr) return;
     counters.live_bytes.add(bytes);
-    store_.limiter->add(guard, entry);
+    store_.limiter->add(entry);
     store_.limiter->accesses.touch(guard.slot(), entry.access);
   }
 

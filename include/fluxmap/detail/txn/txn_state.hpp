@@ -110,9 +110,8 @@ class TxnState {
   void put_for(std::chrono::microseconds time, Key&& key, Args&&... args) {
     check_writable();
     EntryType* const hint = reads_.recent_entry(store_.index.compare(), key);
-    const Deadline deadline = time.count() == 0 ? k_no_deadline : now_.after(time);
-    writes_.put(std::move(key),
-                PrivateVersion<Value>(VersionType::make_until(deadline, 0, std::forward<Args>(args)...)), hint);
+    PrivateVersion<Value> version(VersionType::make_until(now_.after(time), 0, std::forward<Args>(args)...));
+    writes_.put(std::move(key), std::move(version), hint);
   }
 
   // Removes a key. False: there was none, and that counts as a read.
@@ -217,13 +216,7 @@ class TxnState {
     }
     order_.clear();
     writes_.for_each([&](WriteType& write) { order_.push_back(&write); });
-    struct KeepLimit {  // when no guard is held any more
-      StoreType& store;
-      bool due = false;
-      ~KeepLimit() {
-        if (due && store.limiter != nullptr) store.limiter->keep_limit();
-      }
-    } keep_limit{store_};
+    KeepLimit<Key, Value> keep_limit{store_.limiter.get(), false};
     EpochGuard guard(store_.epochs);
     struct Abandon {  // an exception or a conflict ends the transaction; what it created is vacuum's
       TxnState* self;

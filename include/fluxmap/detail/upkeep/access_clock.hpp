@@ -9,6 +9,7 @@
 
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/platform/deadline.hpp>
+#include <fluxmap/detail/platform/random.hpp>
 
 #include <algorithm>
 #include <array>
@@ -50,7 +51,7 @@ class AccessClock {
     if (!counts_all_ && code > 1 && later(tick, tick_of(word)) <= blur_.load(std::memory_order_relaxed)) return;
     if (code == 1) slot.counters.first_hits.add(1);
     // Keys that are used very often do not count each time (Morris 1978).
-    if (code < k_exact || (code < k_codes && next_random(slot) % k_step == 0)) ++code;
+    if (code < k_exact || (code < k_codes && (next_random(slot.random) >> 32) % k_step == 0)) ++code;
     const std::uint32_t next = word_of(tick, code);
     if (next != word) access.store(next, std::memory_order_relaxed);  // see above; one of two at once may be lost
   }
@@ -84,13 +85,6 @@ class AccessClock {
     const std::uint32_t ended = tick_.fetch_add(1, std::memory_order_relaxed);          // see above
     ends_[ended % k_ends].store(as_deadline(clock_.now()), std::memory_order_relaxed);  // see above
     return ended + 1;
-  }
-  static std::uint64_t next_random(EpochDomain::Slot& slot) noexcept {
-    std::uint64_t& state = slot.random;  // xorshift64 (Marsaglia 2003)
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state >> 32;
   }
 
   const Clock& clock_;

@@ -98,8 +98,6 @@ class ArcPolicy final : public EvictionPolicy {
   using Which = GhostLists::Which;
 
  public:
-  ~ArcPolicy() override { once_.clear(); }
-
   void add(Tracking& key, std::uint64_t hash, const Moment& now) override {
     const double recent = static_cast<double>(ghosts_.size(Which::recent));
     const double frequent = static_cast<double>(ghosts_.size(Which::frequent));

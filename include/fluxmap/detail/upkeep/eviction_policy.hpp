@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fluxmap/detail/index/tracking.hpp>
+#include <fluxmap/detail/platform/random.hpp>
 #include <fluxmap/detail/upkeep/recency_list.hpp>
 
 #include <cstddef>
@@ -85,11 +86,8 @@ class RandomPolicy final : public EvictionPolicy {
   }
   Tracking* victim(const Moment& /*now*/) noexcept override {
     if (keys_.empty()) return nullptr;
-    random_ ^= random_ << 13;  // xorshift64 (Marsaglia 2003)
-    random_ ^= random_ >> 7;
-    random_ ^= random_ << 17;
     const std::size_t older = keys_.size() > 1 ? keys_.size() - 1 : 1;  // the last one has just come in
-    return take(random_ % older);
+    return take(next_random(random_) % older);
   }
   std::size_t size() const noexcept override { return keys_.size(); }
 

@@ -17,10 +17,6 @@ namespace fluxmap::inline FLUXMAP_ABI::detail {
 
 class LfuPolicy final : public EvictionPolicy {
  public:
-  ~LfuPolicy() override {
-    for (TrackingList& list : lists_) list.clear();
-  }
-
   void add(Tracking& key, std::uint64_t /*hash*/, const Moment& /*now*/) override {
     file(key);
     key.set_place(1);
