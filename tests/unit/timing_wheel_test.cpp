@@ -106,3 +106,16 @@ TEST_CASE("random_timers_are_due_in_every_step_as_a_sorted_list_says") {
     }
   }
 }
+
+TEST_CASE("many_timers_that_are_due_later_in_this_tick_do_not_come_round_for_ever") {
+  constexpr Deadline k_tick = 1'000'000 * 1024;  // where a tick begins
+  std::deque<Timer> timers;
+  TimingWheel wheel;
+  wheel.start(k_tick);
+  for (int i = 0; i < 1000; ++i) wheel.add(timers.emplace_back(k_tick + 1000), nullptr);
+  std::array<Timer*, 7> some;
+  bool more = true;
+  for (int round = 0; more && round < 1000; ++round) CHECK(wheel.take_due(k_tick + 999, some, more) == 0);
+  CHECK_FALSE(more);
+  CHECK(all_due(wheel, k_tick + 1000).size() == 1000);
+}

@@ -66,7 +66,9 @@ class TimingWheel {
   // set if it has to be called again.
   std::size_t take_due(Deadline now, std::span<Timer*> out, bool& more) noexcept {
     const std::lock_guard lock(mutex_);
-    turn_to(tick_of(now));
+    // Not before the last turn is worked off: what was put back since, due later in this tick, would come round for
+    // ever.
+    if (come_.empty()) turn_to(tick_of(now));
     std::size_t taken = 0;
     for (std::size_t looked = 0; !come_.empty() && taken < out.size() && looked < 4 * out.size(); ++looked) {
       Timer& timer = come_.front();
@@ -78,7 +80,7 @@ class TimingWheel {
         place(timer);
       }
     }
-    more = !come_.empty();
+    more = !come_.empty() || tick_ < tick_of(now);
     next_ = more ? now : earliest();
     return taken;
   }
