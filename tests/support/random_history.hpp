@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -30,6 +31,7 @@ struct RandomHistory {
   unsigned coroutines = 8;
   std::uint64_t operations = 300 + 3000 / k_sanitizer_cost;  // transactions and autocommit operations of each coroutine
   bool autocommit_writes = true;
+  bool autocommit_removals = true;  // not where keys come and go by themselves, see RecordedHandle::remove
   bool filled = true;  // begin with half of the keys; not with a log: see RecordedHandle, whose writes must not wait
   unsigned reserve_after = 0;  // not 0 only without autocommit writes, see RecordedHandle
   bool vacuum = true;
@@ -72,6 +74,12 @@ class RandomHistoryRun {
   }
 
   Database& database() { return database_; }
+
+  // Calls f(tick) again and again while the run lasts, tick() being the recorder's clock; by one coroutine at a time.
+  template <class F>
+  void between_vacuums(F f) {
+    between_vacuums_ = [this, f]() mutable { f([this] { return recorder_.tick(); }); };
+  }
 
  private:
   struct Busy {  // counts a coroutine as busy until it ends, however it does
@@ -260,7 +268,7 @@ class RandomHistoryRun {
   boost::asio::awaitable<void> autocommit(Handle& handle, SplitMix& random) {
     const std::int64_t key = any_key(random);
     const auto [first, last] = any_range(random);
-    switch (random.below(shape_.autocommit_writes ? 12 : 6)) {
+    switch (random.below(!shape_.autocommit_writes ? 6 : shape_.autocommit_removals ? 12 : 10)) {
       case 0:
         handle.get(key);
         break;
@@ -320,6 +328,7 @@ class RandomHistoryRun {
   boost::asio::awaitable<void> vacuum() {
     do {
       co_await database_.vacuum();
+      if (between_vacuums_) between_vacuums_();
       co_await hop();
     } while (busy_.load() > 0);
   }
@@ -329,6 +338,7 @@ class RandomHistoryRun {
   const std::shared_ptr<Database> owned_;
   Database& database_ = *owned_;
   HistoryRecorder recorder_;
+  std::function<void()> between_vacuums_;
   std::atomic<unsigned> busy_{0};
 };
 
@@ -351,19 +361,28 @@ inline std::string in_full(const std::vector<TxnRecord>& history, const CheckRes
   return text;
 }
 
-template <class Keys, class Value>
-void check_random_history(RandomHistoryRun<Keys, Value>& run, const RandomHistory& shape, std::uint64_t seed) {
-  CAPTURE(shape.keys, seed);
-  const std::vector<TxnRecord> history = run.run(4);
+// Conflicts are there, but not all there is.
+inline void check_progress(const std::vector<TxnRecord>& history, const RandomHistory& shape) {
   std::uint64_t committed = 0;
   for (const TxnRecord& txn : history) committed += txn.committed ? 1U : 0U;
-  CHECK(committed > shape.coroutines * shape.operations / 4);  // conflicts are there, but not all there is
+  CHECK(committed > shape.coroutines * shape.operations / 4);
+}
+
+inline void check_history(const std::vector<TxnRecord>& history) {
   const CheckResult order = check_commit_order(history);
   INFO(in_full(history, order));
   CHECK(order.ok());
   const CheckResult graph = check_serializable(history);
   INFO(in_full(history, graph));
   CHECK(graph.ok());
+}
+
+template <class Keys, class Value>
+void check_random_history(RandomHistoryRun<Keys, Value>& run, const RandomHistory& shape, std::uint64_t seed) {
+  CAPTURE(shape.keys, seed);
+  const std::vector<TxnRecord> history = run.run(4);
+  check_progress(history, shape);
+  check_history(history);
   const fluxmap::Stats stats = run.database().stats();
   CHECK(stats.active_transactions <= (stats.log_bytes > 0 ? 1U : 0U));  // a checkpoint may be under way
 }
