@@ -1,6 +1,7 @@
 // What run_mutants.sh tries the log's mutants with: crash_probe <scenario>. Exits with 1 where a promise is broken.
 #include "support/crash_lives.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -73,6 +74,57 @@ std::string flipped_bytes() {
   return {};
 }
 
+// What was evicted stays away when the directory is opened again, with all the room there is.
+std::string evictions() {
+  SplitMix random(seed("crash_probe"));
+  for (const Level level : {Level::relaxed, Level::full}) {
+    auto disk = std::make_shared<MemoryDisk>();
+    std::map<std::uint64_t, std::uint64_t> expected;
+    {
+      auto builder = builder_on<std::uint64_t, std::uint64_t>(disk, level);
+      auto database = builder.max_memory(8 << 10).build();
+      auto handle = database->handle();
+      for (std::uint64_t i = 0; i < 300; ++i) run(handle.insert(random.below(200), i));
+      expected = contents_of(*database);
+      if (database->stats().evictions < 50) return "hardly anything was evicted";
+      run(database->close());
+    }
+    if (contents_of(*open_on<std::uint64_t, std::uint64_t>(disk, level)) != expected) return "an evicted key is back";
+  }
+  return {};
+}
+
+// A deadline is the same after a restart, from the log and from a checkpoint.
+std::string deadlines() {
+  for (const bool checkpoint : {false, true}) {
+    auto disk = std::make_shared<MemoryDisk>();
+    const auto clock = std::make_shared<fluxmap::ManualClock>();
+    const auto open = [&] {
+      return builder_on<std::uint64_t, std::uint64_t>(disk, Level::relaxed).clock(clock).build();
+    };
+    std::map<std::uint64_t, std::uint64_t> lasting;
+    {
+      auto database = open();
+      auto handle = database->handle();
+      for (std::uint64_t i = 0; i < 20; ++i) {
+        const bool expires = i % 3 == 0;
+        run(expires ? handle.insert(i, i, fluxmap::ExpiresAfter{std::chrono::seconds(1)}) : handle.insert(i, i));
+        if (!expires) lasting.emplace(i, i);
+      }
+      if (checkpoint) run(database->checkpoint());
+      run(database->close());
+    }
+    clock->advance(std::chrono::milliseconds(999));
+    auto database = open();
+    if (contents_of(*database).size() != 20) return "something has expired too early";
+    clock->advance(std::chrono::milliseconds(1));
+    if (contents_of(*database) != lasting) return "something has not expired";
+    run(database->vacuum());
+    if (database->stats().keys != lasting.size()) return "something that has expired is not removed";
+  }
+  return {};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -86,6 +138,8 @@ int main(int argc, char** argv) {
       {"power_cuts_and_kills", [] { return lives(Level::full, true, 240); }},
       {"relaxed", [] { return lives(Level::relaxed, true, 240); }},
       {"flipped_bytes", [] { return flipped_bytes(); }},
+      {"evictions", [] { return evictions(); }},
+      {"deadlines", [] { return deadlines(); }},
   };
   bool known = false;
   for (const Scenario& scenario : scenarios) {

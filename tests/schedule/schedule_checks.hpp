@@ -5,6 +5,15 @@
 
 namespace fluxmap_test {
 
+// Evictions and expiries are noticed as soon as they are decided, before what they stand on can be pruned.
+inline void note_removal(World& world, Key key, engine::Cts cts, const engine::Version<std::int64_t>& tombstone) {
+  if (world.removals.contains({key, cts})) return;
+  const auto* const below = tombstone.older.load();
+  const bool value = below != nullptr && !below->is_tombstone();
+  const bool allowed = value && (!world.may_remove || world.may_remove(*below));
+  world.removals[{key, cts}] = {value ? tag_of(below->value) : 0, allowed};
+}
+
 // After every step, while all threads stand at some schedule point.
 inline void check_step(World& world) {
   Store& store = world.store();
@@ -24,6 +33,7 @@ inline void check_step(World& world) {
         expect(newer == 0 || cts < newer, "a chain is not in the order of commit");
         expect(version->stamp().is_tagged() || cts <= published, "stamped before it was published");
         newer = cts;
+        if (world.removes_by_itself && version->is_tombstone()) note_removal(world, entry->key, cts, *version);
       } else {
         expect(version == head, "a version stands on one that is not committed");
       }
@@ -31,9 +41,33 @@ inline void check_step(World& world) {
   }
 }
 
+// Adds the removals that nobody has recorded.
+inline void add_removals(World& world, std::vector<TxnRecord>& history) {
+  auto removals = world.removals;
+  std::uint64_t id = 0;
+  for (const TxnRecord& txn : history) {
+    id = std::max(id, txn.id);
+    if (!txn.committed) continue;
+    for (const KeyWrite& write : txn.writes) removals.erase({write.key, txn.position});
+  }
+  for (const auto& [removal, removed] : removals) {
+    const std::string key = "key " + std::to_string(removal.first);
+    expect(removed.tag != 0, key + ": there was nothing to be evicted, or to expire");
+    expect(removed.allowed, key + ": was removed before its time");
+    TxnRecord record;
+    record.id = ++id;
+    record.committed = true;
+    record.position = removal.second;
+    record.reads.push_back({removal.first, 0, true, removed.tag});
+    record.writes.push_back({removal.first, true, 0});
+    history.push_back(std::move(record));
+  }
+}
+
 // The tags of what was read become the timestamps of their writers.
 inline std::vector<TxnRecord> resolve(World& world) {
   std::vector<TxnRecord> history = world.history.take();
+  add_removals(world, history);
   std::map<std::uint64_t, const TxnRecord*> by_id;
   for (const TxnRecord& txn : history) by_id[txn.id] = &txn;
   std::map<std::uint64_t, Stamp> position;

@@ -140,7 +140,19 @@ class World {
 
   SplitMix random;  // of the scenario's own choices
   HistoryRecorder history;
-  engine::Cts newest_published = 0;     // as the invariant has seen it
+  engine::Cts newest_published = 0;  // as the invariant has seen it
+
+  // Tombstones as the invariant has seen them: the database's own among them are in no body's history. Kept where
+  // `removes_by_itself` is set; `may_remove` is then asked whether a version was to be removed.
+  using Removal = std::pair<Key, engine::Cts>;
+  struct Removed {
+    std::uint64_t tag;  // of the value below; 0: there was none
+    bool allowed;
+  };
+  bool removes_by_itself = false;
+  std::function<bool(const engine::Version<std::int64_t>&)> may_remove;
+  std::map<Removal, Removed> removals;
+
   std::atomic<std::size_t> running{0};  // bodies that have not ended
 
  private:

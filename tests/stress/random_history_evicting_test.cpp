@@ -52,7 +52,8 @@ void check_by_absence(const RandomHistory& shape, Eviction eviction, std::uint64
   std::vector<TxnRecord> history = run.run(4);
   check_progress(history, shape);
   const Stamp end = fluxmap::detail::TransactionAccess::store(*database).published();
-  drop_unplaced(history, end);
+  place_last(history, end);
+  drop_unplaced(history);
   std::size_t evictions = 0;
   CHECK(RemovalInference(history, end).add_to(history, evictions) == "");
   CHECK(evictions <= database->stats().evictions);

@@ -103,7 +103,10 @@ class Moments {
   std::size_t expired() const { return expired_; }  // reads that found something expired
 
  private:
-  const KeptChain& chain_of(std::int64_t key) const { return chains_[static_cast<std::size_t>(key)]; }
+  const KeptChain& chain_of(std::int64_t key) const {
+    static const KeptChain none;  // of a key in a range that nobody writes
+    return static_cast<std::size_t>(key) < chains_.size() ? chains_[static_cast<std::size_t>(key)] : none;
+  }
 
   void written(Deadline deadline) {
     from_ = std::max(from_, deadline - lasts_);

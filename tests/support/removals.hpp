@@ -43,16 +43,16 @@ inline std::uint64_t last_id(const std::vector<TxnRecord>& history) {
 // Where a transaction stands: it reads the state after all timestamps up to this one.
 inline Stamp reads_upto(const TxnRecord& txn) { return txn.writer() ? txn.position - 1 : txn.position; }
 
-// Takes the reads of unknown position out of the history, but for the last one: there all was quiet, and its position
-// is `end`.
-inline void drop_unplaced(std::vector<TxnRecord>& history, Stamp end) {
-  std::uint64_t last = 0;
-  for (const TxnRecord& txn : history) {
-    if (!txn.position_known()) last = std::max(last, txn.begin_tick);
-  }
+// The last read of a run was made when all was quiet, so its position is the last one.
+inline void place_last(std::vector<TxnRecord>& history, Stamp end) {
+  TxnRecord* last = nullptr;
   for (TxnRecord& txn : history) {
-    if (txn.begin_tick == last && !txn.position_known()) txn.position = end;
+    if (!txn.position_known() && (last == nullptr || txn.begin_tick > last->begin_tick)) last = &txn;
   }
+  if (last != nullptr) last->position = end;
+}
+// Where it is not known which removals a read came after, nothing can be said of one whose position is not known.
+inline void drop_unplaced(std::vector<TxnRecord>& history) {
   std::erase_if(history, [](const TxnRecord& txn) { return !txn.position_known(); });
 }
 

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <fluxmap/detail/platform/key_hash.hpp>
+#include <fluxmap/detail/platform/mutex.hpp>
 #include <fluxmap/detail/txn/autocommit.hpp>
 #include <fluxmap/detail/txn/store.hpp>
 #include <fluxmap/detail/upkeep/arc_policy.hpp>
@@ -228,7 +229,7 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   const std::int64_t live_limit_;  // the rest is for what waits to be freed
   const std::int64_t portion_;
   alignas(64) std::atomic<std::int64_t> live_{0};
-  std::mutex mutex_;                              // guards what follows, and the trackings' links and places
+  Mutex mutex_;                                   // guards what follows, and the trackings' links and places
   const std::unique_ptr<EvictionPolicy> policy_;  // null: nothing is evicted
   std::atomic<std::int64_t> policy_bytes_{0};
   std::uint64_t hits_ = 0, hits_age_ = 0;

@@ -1,0 +1,137 @@
+// Eviction and expiry under the seeded scheduler: keys that go by themselves while others write, remove and vacuum
+// them. The step check sees each tombstone as it is decided; the own heap sees what the policy or the wheel holds too
+// long.
+#include "schedule/schedule_harness.hpp"
+
+#include <fluxmap/detail/txn/expire.hpp>
+#include <fluxmap/detail/txn/memory_limit.hpp>
+
+#include <chrono>
+
+namespace fluxmap_test {
+namespace {
+
+using Limit = engine::MemoryLimit<Key, std::int64_t, std::less<>>;
+
+constexpr std::size_t k_room_for_two = 320, k_room_for_one = 160;  // about
+
+// Without rests that have no end: who rests under the lock of the policy holds the others up.
+void evict(World& world, WorldOptions options, std::size_t room) {
+  world.open(options);
+  world.removes_by_itself = true;
+  world.store().limiter = std::make_unique<Limit>(world.store(), room, fluxmap::Eviction::lru);
+}
+
+// f(entry, version) for what is live, when all is quiet.
+template <class F>
+void for_each_live(Store& store, F&& f) {
+  for (auto* entry = store.index.first(); entry != nullptr; entry = Store::Index::next(*entry)) {
+    auto* const head = entry->head.load();
+    if (head != nullptr && head != Store::EntryType::closed() && !head->is_tombstone()) f(*entry, *head);
+  }
+}
+
+// What is live is in the policy, so all of it can be evicted; and it is no more than there is room for.
+void check_policy(World& world, std::size_t room) {
+  std::size_t live = 0;
+  for_each_live(world.store(), [&](auto& entry, auto& version) {
+    expect(entry.tracking().place() != 0, "the policy has lost a key");
+    live += entry.bytes() + version.bytes();
+  });
+  expect(live <= room, "more is live than there is room for");
+}
+
+// Keys are evicted while they are written, removed and vacuumed.
+void evict_beside_writes(World& world) {
+  evict(world, {.expected_steps = 800, .stalls = false}, k_room_for_two);
+  populate(world, {{1, 0}, {2, 0}});
+  for (int i = 0; i < 2; ++i) {
+    world.body([](Actor& me) {
+      for (int round = 0; round < 2; ++round) {
+        const Key key = 1 + static_cast<Key>(me.random.below(4));
+        me.transact([&](Tx& tx) { tx.put(key, tx.amount(key) + 1); });
+        me.transact([&](Tx& tx) { tx.remove(1 + static_cast<Key>(me.random.below(4))); });
+      }
+    });
+  }
+  world.body([](Actor& me) {
+    me.vacuum();
+    me.read_only([](Tx& tx) {
+      const bool there = tx.get(1).has_value();
+      expect(tx.scan(1, 2).size() == (there ? 1U : 0U), "a scan and a get disagree");
+    });
+    me.vacuum();
+  });
+  world.after([&world](Actor&) { check_policy(world, k_room_for_two); });
+}
+
+// There is room for one: nearly each write evicts. What is evicted or removed leaves the index at once.
+void evict_nearly_all(World& world) {
+  evict(world, {.expected_steps = 1000, .stalls = false}, k_room_for_one);
+  for (int i = 0; i < 2; ++i) {
+    world.body([i](Actor& me) {
+      if (i == 0) me.rest_at(Point::stamped, static_cast<unsigned>(me.random.below(3)), 100);
+      for (int round = 0; round < 3; ++round) {
+        const Key key = 1 + static_cast<Key>(me.random.below(2));
+        me.transact([&](Tx& tx) { tx.put(key, 1); });
+        if (round < 2) me.transact([&](Tx& tx) { tx.remove(key); });
+      }
+    });
+  }
+  for (int i = 0; i < 2; ++i) {
+    world.body([](Actor& me) {
+      for (int round = 0; round < 4; ++round) me.vacuum();
+    });
+  }
+  world.after([&world](Actor&) { check_policy(world, k_room_for_one); });
+}
+
+// Values expire while they are overwritten. Blind writes only: what a read sees depends on the clock, which the
+// history knows nothing of.
+void expire_beside_writes(World& world) {
+  world.open({.expected_steps = 1000});
+  const auto clock = std::make_shared<fluxmap::ManualClock>(fluxmap::Clock::time_point(std::chrono::hours(1000)));
+  Store& store = world.store();
+  store.clock = clock;
+  store.time_to_live = std::chrono::milliseconds(4);
+  store.timers.start(store.now().get());
+  world.removes_by_itself = true;
+  world.may_remove = [clock](const engine::Version<std::int64_t>& version) {
+    return version.deadline() <= engine::as_deadline(clock->now());
+  };
+  populate(world, {{1, 0}, {2, 0}});
+  for (int i = 0; i < 2; ++i) {
+    world.body([](Actor& me) {
+      for (int round = 0; round < 3; ++round) {
+        me.transact([&](Tx& tx) { tx.put(1 + static_cast<Key>(me.random.below(2)), 1); });
+      }
+    });
+  }
+  for (int i = 0; i < 2; ++i) {
+    world.body([clock](Actor& me) {
+      for (int round = 0; round < 3; ++round) {
+        clock->advance(std::chrono::milliseconds(2));
+        while (engine::expire_some(me.world().store())) me.pause();
+        me.vacuum();
+      }
+    });
+  }
+  world.after([&store](Actor&) {
+    for_each_live(store, [](auto&, auto& version) { expect(version.timer().is_linked(), "a value will not expire"); });
+  });
+}
+
+}  // namespace
+}  // namespace fluxmap_test
+
+int main(int argc, char** argv) {
+  using namespace fluxmap_test;
+  const std::vector<Point> leaving = {Point::latch_before_cas, Point::decided,       Point::published,
+                                      Point::stamped,          Point::prune,         Point::read_head,
+                                      Point::vacuum_close,     Point::vacuum_closed, Point::unlink_marked};
+  return run_scenarios("schedule_eviction_test",
+                       {{"evict_beside_writes", evict_beside_writes, 1000, leaving},
+                        {"evict_nearly_all", evict_nearly_all, 1000, leaving},
+                        {"expire_beside_writes", expire_beside_writes, 1000, leaving}},
+                       argc, argv);
+}
