@@ -19,7 +19,9 @@
 #pragma once
 
 #include <fluxmap/detail/index/epoch.hpp>
+#include <fluxmap/detail/storage/commit_queue.hpp>
 #include <fluxmap/detail/storage/log_marks.hpp>
+#include <fluxmap/detail/storage/log_options.hpp>
 #include <fluxmap/detail/storage/logged_commit.hpp>
 #include <fluxmap/detail/storage/segment_writer.hpp>
 #include <fluxmap/error.hpp>
@@ -31,7 +33,6 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <limits>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -39,29 +40,6 @@
 #include <vector>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
-
-// The order of the commits, as the log needs it.
-class CommitOrder {
- public:
-  CommitOrder() = default;
-  CommitOrder(const CommitOrder&) = delete;
-  CommitOrder& operator=(const CommitOrder&) = delete;
-  virtual ~CommitOrder() = default;
-
-  virtual Cts decided() const noexcept = 0;        // a seq_cst load
-  virtual void set_durable(Cts cts) noexcept = 0;  // readers may see up to it from now on
-};
-
-enum class LogLevel { relaxed, full };
-
-struct LogOptions {
-  static constexpr std::uint64_t k_never = std::numeric_limits<std::uint64_t>::max();
-
-  LogLevel level = LogLevel::full;
-  std::chrono::milliseconds flush_interval{100};  // these three: relaxed only
-  std::uint64_t flush_after_commits = k_never;
-  std::uint64_t flush_after_bytes = k_never;
-};
 
 class Log {
  public:
@@ -86,8 +64,6 @@ class Log {
   ~Log() {
     stop();
     // Commits of a failed log were never published; nothing uses them any more.
-    for (LoggedCommit* commit = stack_.take(); commit != nullptr;) delete std::exchange(commit, commit->next);
-    for (LoggedCommit* commit : pending_) delete commit;
     for (LoggedCommit* commit : unsynced_) delete commit;
     for (LoggedCommit* commit : dropped_) delete commit;
   }
@@ -107,7 +83,7 @@ class Log {
   }
 
   // The committer's part, before it decides. See I1.
-  void push(LoggedCommit& commit) noexcept { stack_.push(commit); }
+  void push(LoggedCommit& commit) noexcept { queue_.push(commit); }
 
   // The committer's part, after everything up to its timestamp is decided. True: acknowledged already. Otherwise wait;
   // at level relaxed somebody who waits has to call write_now().
@@ -203,20 +179,21 @@ class Log {
     if (is_over()) return;
     try {
       Cts upto = order_.decided();  // before the stack is emptied: I1
-      collect();
-      dropped_.reserve(pending_.size());
-      unsynced_.reserve(unsynced_.size() + pending_.size());
+      queue_.collect();
+      const std::vector<LoggedCommit*>& pending = queue_.pending();
+      dropped_.reserve(pending.size());
+      unsynced_.reserve(unsynced_.size() + pending.size());
       if (may_rotate) rotate_wanted_.store(false, std::memory_order_relaxed);  // a hint
       std::size_t taken = 0;
       struct Forget {  // what was taken is in one of the other lists, however this ends
-        std::vector<LoggedCommit*>& list;
+        CommitQueue& queue;
         std::size_t& count;
-        ~Forget() { list.erase(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(count)); }
+        ~Forget() { queue.drop_front(count); }
       };
       {
-        const Forget forget{pending_, taken};
-        for (; taken < pending_.size() && cts_of(*pending_[taken]) <= upto; ++taken) {
-          LoggedCommit& commit = *pending_[taken];
+        const Forget forget{queue_, taken};
+        for (; taken < pending.size() && CommitQueue::cts_of(*pending[taken]) <= upto; ++taken) {
+          LoggedCommit& commit = *pending[taken];
           if (commit.state.load(std::memory_order_acquire) != CommitState::committed) {  // [P5]
             dropped_.push_back(&commit);
             continue;
@@ -224,12 +201,12 @@ class Log {
           if (!writer_.fits(commit.redo.size())) {
             if (!may_rotate) {
               rotate_wanted_.store(true, std::memory_order_relaxed);  // a hint; the log's thread is woken next
-              upto = cts_of(commit) - 1;
+              upto = CommitQueue::cts_of(commit) - 1;
               break;
             }
-            if (!write_batch() || !rotate(cts_of(commit) - 1)) return;
+            if (!write_batch() || !rotate(CommitQueue::cts_of(commit) - 1)) return;
           }
-          writer_.add(RecordKind::commit, cts_of(commit), commit.redo);
+          writer_.add(RecordKind::commit, CommitQueue::cts_of(commit), commit.redo);
           (level() == LogLevel::full ? unsynced_ : dropped_).push_back(&commit);
           ++unsynced_commits_;
         }
@@ -243,34 +220,6 @@ class Log {
       marks_.move(LogMark::written, upto);
     } catch (const std::exception& error) {  // no memory for a batch: what was not written cannot be skipped
       fail(error.what());
-    }
-  }
-  static Cts cts_of(const LoggedCommit& commit) noexcept {
-    return commit.cts.load(std::memory_order_relaxed);  // stored before the push
-  }
-
-  // Takes the stack over into `pending_`, which is kept in order.
-  void collect() {
-    const std::size_t before = pending_.size();
-    LoggedCommit* commit = stack_.take();
-    std::size_t count = 0;
-    for (const LoggedCommit* at = commit; at != nullptr; at = at->next) ++count;
-    try {
-      pending_.reserve(before + count);
-    } catch (...) {
-      while (commit != nullptr) {  // back where they were
-        LoggedCommit* const next = commit->next;
-        stack_.push(*commit);
-        commit = next;
-      }
-      throw;
-    }
-    for (; commit != nullptr; commit = commit->next) pending_.push_back(commit);
-    const auto by_cts = [](const LoggedCommit* a, const LoggedCommit* b) { return cts_of(*a) < cts_of(*b); };
-    const auto middle = pending_.begin() + static_cast<std::ptrdiff_t>(before);
-    std::reverse(middle, pending_.end());  // nearly in order now
-    if (!std::is_sorted(pending_.begin(), pending_.end(), by_cts)) {
-      std::sort(pending_.begin(), pending_.end(), by_cts);
     }
   }
 
@@ -455,10 +404,10 @@ class Log {
   const LogOptions options_;
   const std::function<void(std::uint64_t)> tell_written_;
 
-  LoggedCommitStack stack_;
-  alignas(128) std::atomic<bool> seized_{false};  // the writer and the next five are their holder's
+  CommitQueue queue_;
+  alignas(128) std::atomic<bool> seized_{
+      false};  // the queue's far end, the writer and the next four are their holder's
   SegmentWriter writer_;
-  std::vector<LoggedCommit*> pending_;   // taken from the stack, by timestamp
   std::vector<LoggedCommit*> dropped_;   // written or aborted, to be let go
   std::vector<LoggedCommit*> unsynced_;  // level full: to be published after the sync; the log's thread only
   std::uint64_t unsynced_bytes_ = 0;

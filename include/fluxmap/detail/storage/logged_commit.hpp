@@ -34,26 +34,4 @@ struct LoggedCommit : CommitRecord {
   }
 };
 
-// The commits pushed and not taken yet: a stack, emptied as a whole.
-class LoggedCommitStack {
- public:
-  LoggedCommitStack() = default;
-  LoggedCommitStack(const LoggedCommitStack&) = delete;
-  LoggedCommitStack& operator=(const LoggedCommitStack&) = delete;
-
-  void push(LoggedCommit& commit) noexcept {
-    commit.owners.store(2, std::memory_order_relaxed);            // private still; published with the push
-    LoggedCommit* first = head_.load(std::memory_order_relaxed);  // checked by the CAS
-    do {
-      commit.next = first;
-      // [G1] release: the commit's content; pairs with take(). No ABA: only take() removes, and it takes everything.
-    } while (!head_.compare_exchange_weak(first, &commit, std::memory_order_release, std::memory_order_relaxed));
-  }
-  // All of them, the one pushed last first; follow `next`.
-  LoggedCommit* take() noexcept { return head_.exchange(nullptr, std::memory_order_acquire); }  // [G1]
-
- private:
-  alignas(128) std::atomic<LoggedCommit*> head_{nullptr};
-};
-
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail
