@@ -6,7 +6,6 @@
 #include <fluxmap/detail/front/metadata.hpp>
 #include <fluxmap/detail/front/persistence.hpp>
 #include <fluxmap/detail/front/resume.hpp>
-#include <fluxmap/detail/platform/trim_heap.hpp>
 #include <fluxmap/detail/txn/expire.hpp>
 #include <fluxmap/detail/txn/memory_limit.hpp>
 #include <fluxmap/detail/txn/session.hpp>
@@ -32,7 +31,6 @@ namespace fluxmap::inline FLUXMAP_ABI {
 namespace detail {
 
 inline constexpr std::size_t k_vacuum_step = 256;  // entries between two looks at whether others want the thread
-inline constexpr std::uint64_t k_much_freed = std::uint64_t{64} << 20;  // bytes
 
 // Expiry, for the types that can have it: it copies keys. True: there is more to be done.
 template <class Key, class Value, class Compare>
@@ -42,11 +40,6 @@ bool expire_more(Store<Key, Value, Compare>& store) {
   } else {
     return false;
   }
-}
-
-// After much was freed at once the allocator is asked to give its empty pages back.
-inline void give_back(const VacuumReport& report) noexcept {
-  if (report.bytes >= k_much_freed) trim_heap();
 }
 
 template <class Key, class Value, class Compare>
@@ -59,12 +52,13 @@ asio::awaitable<VacuumReport> vacuum_op(std::shared_ptr<Store<Key, Value, Compar
     store->check_open();
   }
   Vacuum<Key, Value, Compare> vacuum = store->vacuum();
+  store->trimmer.before(store->bytes());
   vacuum.start(store->published());
   while (vacuum.step(k_vacuum_step, report)) {
     co_await yield_to_others();
     store->check_open();
   }
-  give_back(report);
+  store->trimmer.after(store->bytes());
   report.elapsed = std::chrono::steady_clock::now() - started;
   co_return report;
 }
@@ -112,13 +106,12 @@ class Database {
   // Counters and gauges. Works on a closed database too.
   Stats stats() const {
     Stats stats;
-    std::int64_t keys = 0, versions = 0, entries = 0, bytes = 0;
+    std::int64_t keys = 0, versions = 0, entries = 0;
     store_->epochs.for_each_slot([&](const detail::EpochDomain::Slot& slot) {
       const detail::Counters& counters = slot.counters;
       keys += counters.keys.get();
       versions += counters.versions.get();
       entries += counters.entries.get();
-      bytes += counters.bytes.get() + counters.index_bytes.get();
       add(stats.commits, counters.commits);
       add(stats.conflicts, counters.conflicts);
       add(stats.retries, counters.retries);
@@ -131,8 +124,7 @@ class Database {
     stats.keys = not_negative(keys);
     stats.versions = not_negative(versions);
     stats.entries = not_negative(entries);
-    stats.memory_bytes = not_negative(bytes);
-    if (store_->limiter != nullptr) stats.memory_bytes += store_->limiter->policy_bytes();
+    stats.memory_bytes = store_->bytes();
     stats.pinned_versions = not_negative(versions - keys);
     const detail::Cts now = store_->published();
     detail::Cts oldest = now;
@@ -229,9 +221,10 @@ class Database {
       try {
         VacuumReport report;
         auto vacuum = store->vacuum();
+        store->trimmer.before(store->bytes());
         vacuum.start(store->published());
         while (vacuum.step(detail::k_vacuum_step, report) && !stopping()) std::this_thread::yield();
-        detail::give_back(report);
+        store->trimmer.after(store->bytes());
       } catch (...) {  // a comparator or the memory: what was not done is left for the next time
       }
     });

@@ -89,7 +89,9 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
 
   void forget(EntryType& entry) noexcept override {
     const std::lock_guard lock(mutex_);
-    if (policy_ != nullptr) policy_->remove(entry.tracking());
+    if (policy_ == nullptr) return;
+    policy_->remove(entry.tracking());
+    weigh_policy();
   }
 
   void work_off(EpochGuard& guard) noexcept override {

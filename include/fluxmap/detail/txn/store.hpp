@@ -9,6 +9,7 @@
 #include <fluxmap/detail/index/snapshot_registry.hpp>
 #include <fluxmap/detail/index/work_list.hpp>
 #include <fluxmap/detail/platform/deadline.hpp>
+#include <fluxmap/detail/platform/trim_heap.hpp>
 #include <fluxmap/detail/storage/log.hpp>
 #include <fluxmap/detail/txn/commit_ring.hpp>
 #include <fluxmap/detail/txn/memory_limiter.hpp>
@@ -18,8 +19,10 @@
 #include <fluxmap/detail/upkeep/vacuum.hpp>
 #include <fluxmap/error.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -74,6 +77,17 @@ class Store {
   EntryShape shape_for(const VersionType& version) const noexcept {
     return {.tracked = limiter != nullptr, .expires = version.flags().expires()};
   }
+  // What keys, values, versions, the index and the eviction policy take, in bytes. O(threads).
+  std::uint64_t bytes() const noexcept {
+    std::int64_t sum = 0;
+    epochs.for_each_slot(
+        [&](const EpochDomain::Slot& slot) { sum += slot.counters.bytes.get() + slot.counters.index_bytes.get(); });
+    // The slots are read one after another: what moves between them may be missed, or seen twice.
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(sum, 0)) +
+           (limiter != nullptr ? limiter->policy_bytes() : 0);
+  }
+  HeapTrimmer trimmer;
+
   // A vacuum of this store, to be driven by the caller.
   Vacuum<Key, Value, Compare> vacuum() {
     typename Vacuum<Key, Value, Compare>::Closing closing;

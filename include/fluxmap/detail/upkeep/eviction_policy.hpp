@@ -36,7 +36,7 @@ class EvictionPolicy {
   virtual void evicted(std::uint64_t /*hash*/) {}
 
   virtual std::size_t size() const noexcept = 0;
-  // What the policy remembers of keys that are gone, in bytes.
+  // What the policy keeps besides what stands in front of each entry, in bytes.
   virtual std::size_t bytes() const noexcept { return 0; }
 
  protected:
@@ -90,8 +90,13 @@ class RandomPolicy final : public EvictionPolicy {
     return take(next_random(random_) % older);
   }
   std::size_t size() const noexcept override { return keys_.size(); }
+  std::size_t bytes() const noexcept override {
+    return (keys_.size() + k_block - 1) / k_block * k_block * sizeof(Tracking*);
+  }
 
  private:
+  static constexpr std::size_t k_block = 64;  // libstdc++'s deque allocates them by 512 bytes
+
   Tracking* take(std::size_t at) noexcept {
     Tracking* const key = keys_[at];
     keys_[at] = keys_.back();
