@@ -177,6 +177,30 @@ void cells(World& world) {
   });
 }
 
+// Cells lose most of their entries and are merged, two at a time and beside splits.
+void sparse_cells(World& world) {
+  world.open({.lane_p = 0.99, .expected_steps = 900});
+  populate(world, {{0, 0}, {1, 0}, {2, 0}, {3, 0}, {4, 0}, {5, 0}, {6, 0}, {7, 0}, {8, 0}, {9, 0}, {10, 0}, {11, 0}});
+  for (const Key first : {1, 2}) {
+    world.body([first](Actor& me) {
+      for (Key key = first; key < 12; key += 3) {
+        me.update(key, none);
+        me.vacuum();
+      }
+      for (const Key key : {0, 3, 6, 9}) expect(me.get(key).has_value(), "a key is lost");
+    });
+  }
+  world.body([](Actor& me) {
+    for (int round = 0; round < 3; ++round) {
+      const Key key = 20 + static_cast<Key>(me.random.below(3));
+      me.put(key, 1);
+      me.put(4 + static_cast<Key>(me.random.below(4)), 2);
+      me.update(key, none);
+      me.vacuum();
+    }
+  });
+}
+
 // One key, removed and inserted as often as possible: marking, unlinking and linking of its entries race.
 void one_key(World& world) {
   world.open({.lane_p = 0.8, .expected_steps = 700});
@@ -248,6 +272,7 @@ int main(int argc, char** argv) {
                         {"read_beside_vacuum", read_beside_vacuum, 1500, leaving},
                         {"passing_searches", passing_searches, 1500, leaving},
                         {"cells", cells, 800, leaving},
+                        {"sparse_cells", sparse_cells, 800, leaving},
                         {"one_key", one_key, 1500, leaving},
                         {"work_list", work_list, 1500, leaving},
                         {"token_hand_over", token_hand_over, 1000, leaving}},

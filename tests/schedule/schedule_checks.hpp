@@ -130,6 +130,23 @@ inline void check_census(Store& store, const Census& census) {
   agree("bytes", bytes, census.bytes);
 }
 
+// The lane holds entries in order, none that has left, and its counter agrees with it.
+inline void check_lane(Store& store) {
+  const Store::EntryType* before = nullptr;
+  store.index.lane().for_each_cell([&](const Store::EntryType* low, const auto& block) {
+    expect(block.size() == 0 || low == nullptr || low->key <= block.entry(0)->key, "a cell holds a key below its own");
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      const Store::EntryType* const entry = block.entry(i);
+      expect(before == nullptr || before->key < entry->key, "the lane has a key twice, or keys out of order");
+      expect(!entry->is_leaving(), "an entry has left and is still in the lane");
+      before = entry;
+    }
+  });
+  std::int64_t bytes = 0;
+  store.epochs.for_each_slot([&](engine::EpochDomain::Slot& slot) { bytes += slot.counters.index_bytes.get(); });
+  expect(bytes == store.index.lane().bytes(), "the counter of the lane's bytes does not agree with the lane");
+}
+
 // When all bodies have ended.
 inline void check_end(World& world) {
   check_step(world);
@@ -169,6 +186,7 @@ inline void check_end(World& world) {
   expect(census.entries == static_cast<std::int64_t>(live.size()), "vacuum has left the entry of a removed key");
   expect(census.versions == census.entries, "vacuum has left a dead version");
   check_census(store, census);
+  check_lane(store);
 }
 
 }  // namespace fluxmap_test

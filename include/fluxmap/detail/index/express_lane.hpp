@@ -9,7 +9,7 @@
 //                       |              |
 //     cells         low …  ──right──> low …  ──right──> …      last live cell with low <= key has the key's place
 //                       |
-//     block         [ prefix prefix … | entry entry … ]        immutable; at most k_capacity
+//     block         [ prefix prefix … | entry entry … ]        immutable; at most Cells::k_capacity
 //
 // The lane is a hint. The list alone says which keys exist, so an entry may be missing here (slower, never wrong), and
 // no thread ever waits for another one: an update that meets a frozen block is skipped.
@@ -17,27 +17,28 @@
 // Invariants
 //   I1  An entry in a block holds one of its links (Entry::links), given back by whoever publishes the first block
 //       without it; a cell holds one of its `low`. So pointers found here are valid inside a guard.
-//   I2  A frozen block is changed only by the thread that froze it, to split it. While two blocks hold the same entries
-//       both are frozen, so none of these links is given back.
-//   I3  A dead cell (empty and frozen for good) is never split. Only the thread that rebuilds the directory takes cells
-//       out of the `right` chain.
+//   I2  A frozen block is changed only by the thread that froze it, to split it or to merge it with its right
+//       neighbour's, frozen too. While two blocks hold the same entries both are frozen, so none of these links is
+//       given back.
+//   I3  A dead cell (empty and frozen for good) is never split or merged. Only the thread that rebuilds the directory
+//       takes cells out of the `right` chain.
 //   I4  An entry's place is a function of its key: the last live cell whose low is not greater. Cells are linked before
-//       the left half of a split is published, so whoever sees that half sees its right neighbour too.
+//       the left half of a split is published, so whoever sees that half sees its right neighbour too; and the left
+//       cell has all entries of a merge before the right one dies.
 // Thread safety: all calls, inside an epoch guard.
 #pragma once
 
 #include <fluxmap/detail/index/entry.hpp>
 #include <fluxmap/detail/index/epoch.hpp>
-#include <fluxmap/detail/index/key_prefix.hpp>
-#include <fluxmap/detail/index/lane_block.hpp>
+#include <fluxmap/detail/index/lane_cells.hpp>
 #include <fluxmap/detail/platform/spin_wait.hpp>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -46,91 +47,36 @@ namespace fluxmap::inline FLUXMAP_ABI::detail {
 template <class Key, class Value, class Compare>
 class ExpressLane {
  public:
-  using EntryType = Entry<Key, Value>;
-  using Prefix = KeyPrefix<Key, Compare>;
-  // 2 KiB: a copy costs as much as two cache misses. Schedule tests have few keys, and are to see splits.
-  static constexpr std::uint32_t k_capacity = FLUXMAP_SCHEDULE != 0 ? 3 : 128;
+  using Cells = LaneCells<Key, Value, Compare>;
+  using EntryType = typename Cells::EntryType;
 
-  explicit ExpressLane(const Compare& compare) : compare_(compare), top_(new Top{{0}, {&first_}}) {
-    first_.block.store(as_bits(Block::empty().release()), std::memory_order_relaxed);  // private still
-  }
-  ExpressLane(const ExpressLane&) = delete;
-  ExpressLane& operator=(const ExpressLane&) = delete;
+  explicit ExpressLane(const Compare& compare) : cells_(compare) {}
 
-  // Nothing may use the lane any more. Links are not given back: the list is destroyed next, with all its entries.
-  ~ExpressLane() {
-    delete top_.load(std::memory_order_acquire);  // destructor
-    for (Cell* cell = &first_; cell != nullptr;) {
-      Cell* const right = cell->right.load(std::memory_order_acquire);                  // destructor
-      typename Block::Delete()(block_of(cell->block.load(std::memory_order_acquire)));  // destructor
-      if (cell != &first_) delete cell;
-      cell = right;
-    }
-  }
-
-  // f(EntryType&) for every entry in the lane and every low of a cell, some more than once; for the destructor.
-  template <class F>
-  void for_each(F&& f) const {
-    for (const Cell* cell = &first_; cell != nullptr; cell = cell->right.load(std::memory_order_acquire)) {  // [X3]
-      if (cell->low != nullptr) f(*cell->low);
-      const Block& block = *block_of(cell->block.load(std::memory_order_acquire));  // [X1]
-      for (std::size_t i = 0; i < block.size(); ++i) f(*block.entry(i));
-    }
-  }
-
-  // What a search starts from.
-  struct Start {
-    EntryType* before = nullptr;  // its key is less than the one asked for; null: start at the list's head
-    EntryType* equal = nullptr;   // has the key; null: not in the lane
-  };
-
-  // Finds the nearest entry before `key`. Both results were linked and not leaving at some moment of this call.
+  // Finds the nearest entry before `key`; see LaneCells.
   template <class K>
-  Start find(const K& key) const {
-    const std::uint64_t prefix = Prefix::of(key);
-    const Top& top = *top_.load(std::memory_order_acquire);  // [X2]
-    const Cell* stop = nullptr;
-    for (std::size_t at = place_in(top, key, prefix);; --at) {
-      // The cells from here that may hold the place, the last ones only: more than a few are there only for a moment.
-      std::array<const Cell*, k_chain> chain;
-      std::size_t length = 0;
-      for (const Cell* cell = top.cells[at]; cell != nullptr && cell != stop && !is_after(*cell, key, prefix);
-           cell = cell->right.load(std::memory_order_acquire)) {  // [X3]
-        chain[length++ % k_chain] = cell;
-      }
-      for (std::size_t tried = 0; tried < std::min(length, k_chain); ++tried) {
-        const Cell& cell = *chain[(length - 1 - tried) % k_chain];
-        const Block& block = *block_of(cell.block.load(std::memory_order_acquire));  // [X1]
-        const std::size_t place = place_in(block, key, prefix);
-        if (place < block.size() && tried == 0 && equals(*block.entry(place), block.prefix(place), key, prefix) &&
-            !block.entry(place)->is_leaving()) {
-          return {nullptr, block.entry(place)};
-        }
-        for (std::size_t i = place; i-- > 0;) {
-          if (!block.entry(i)->is_leaving()) return {block.entry(i), nullptr};
-        }
-      }
-      if (at == 0) return {};
-      stop = top.cells[at];
-    }
+  typename Cells::Start find(const K& key) const {
+    return cells_.find(key);
   }
+  // For the list, to fill a lane that is empty and not shared yet, and to destroy what it holds.
+  void build(EpochGuard& guard, const std::vector<EntryType*>& entries) { cells_.build(guard, entries); }
+  const Cells& cells() const noexcept { return cells_; }
 
   // Adds a linked entry, which must not be in the lane. The caller holds a link of it. May do nothing.
   void insert(EpochGuard& guard, EntryType& entry) {
     const std::uint64_t prefix = Prefix::of(entry.key);
     SpinWait wait(Point::lane_wait);
     for (int attempt = 0; attempt < k_attempts; ++attempt) {
-      Cell& cell = place_of(entry.key, prefix);
+      Cell& cell = cells_.place_of(entry.key, prefix);
       std::uintptr_t bits = cell.block.load(std::memory_order_acquire);  // [X1]
-      if (is_frozen(bits)) {
+      if (Cell::is_frozen(bits)) {
         wait.step();
         continue;
       }
-      if (must_move_right(cell, entry.key, prefix)) continue;
-      const Block& block = *block_of(bits);
-      const std::size_t place = place_in(block, entry.key, prefix);
+      if (cells_.must_move_right(cell, entry.key, prefix)) continue;
+      const Block& block = *Cell::block_of(bits);
+      const std::size_t place = cells_.order.place_in(block, entry.key, prefix);
       BlockPtr next = Block::with(block, place, entry, prefix);
-      SplitParts parts(next->size() > k_capacity ? next.get() : nullptr);
+      SplitParts parts(*next, next->size() > Cells::k_capacity ? middle_of(*next) : 0);
       // We hold a link of the entry, so it cannot be at 0 here; and nothing is ordered by this count going up.
       entry.links.fetch_add(1, std::memory_order_relaxed);
       if (parts.left != nullptr ? split(guard, cell, bits, parts) : replace(guard, cell, bits, next)) {
@@ -142,219 +88,122 @@ class ExpressLane {
     }
   }
 
-  // Fills a lane that is empty and not shared yet with these entries, ascending by key. O(n).
-  void build(EpochGuard& guard, const std::vector<EntryType*>& entries) {
-    constexpr std::size_t k_fill = (k_capacity * 3 + 3) / 4;
-    auto top = std::make_unique<Top>(Top{{0}, {&first_}});
-    Cell* cell = &first_;
-    // Nobody else is here: all stores are relaxed, and published with the database.
-    for (std::size_t from = 0; from < entries.size(); from += k_fill) {
-      BlockPtr block = Block::of(entries, from, std::min(from + k_fill, entries.size()));
-      if (from > 0) {
-        auto right = std::make_unique<Cell>();
-        right->low = block->entry(0);
-        right->low_prefix = block->prefix(0);
-        top->cells.push_back(right.get());
-        top->prefixes.push_back(right->low_prefix);
-        right->low->links.fetch_add(1, std::memory_order_relaxed);
-        Cell* const left = std::exchange(cell, right.get());
-        left->right.store(right.release(), std::memory_order_relaxed);
-      }
-      for (std::size_t i = 0; i < block->size(); ++i) {
-        block->entry(i)->links.fetch_add(1, std::memory_order_relaxed);
-      }
-      count(guard, block->bytes() + (from > 0 ? k_cell_bytes : 0));
-      Block* const before = block_of(cell->block.exchange(as_bits(block.release()), std::memory_order_relaxed));
-      if (before != nullptr) typename Block::Delete()(before);
-    }
-    delete top_.exchange(top.release(), std::memory_order_relaxed);
-  }
-
-  // Takes an entry that is leaving out of the lane. Where the block is being split that is left to the splitting
-  // thread.
+  // Takes an entry that is leaving out of the lane. Where the block is frozen that is left to the thread that froze it.
   void erase(EpochGuard& guard, EntryType& entry) {
     const std::uint64_t prefix = Prefix::of(entry.key);
     for (;;) {  // lock-free: a round is lost to another thread's update of the same block
-      Cell& cell = place_of(entry.key, prefix);
+      Cell& cell = cells_.place_of(entry.key, prefix);
       std::uintptr_t bits = cell.block.load(std::memory_order_acquire);  // [X1]
-      if (must_move_right(cell, entry.key, prefix)) continue;
-      const Block& block = *block_of(bits);
-      std::size_t place = place_in(block, entry.key, prefix);
+      if (Cell::is_dead(bits) || cells_.must_move_right(cell, entry.key, prefix)) continue;
+      const Block& block = *Cell::block_of(bits);
+      std::size_t place = cells_.order.place_in(block, entry.key, prefix);
       while (place < block.size() && block.entry(place) != &entry &&
-             equals(*block.entry(place), block.prefix(place), entry.key, prefix)) {
+             cells_.order.equals(*block.entry(place), block.prefix(place), entry.key, prefix)) {
         ++place;  // a newer entry with the same key
       }
       if (place == block.size() || block.entry(place) != &entry) return;
-      if (is_frozen(bits)) {
-        // seq_cst: either we see the block thawed, or the thread that thaws it sees what we leave to it; see split().
+      if (Cell::is_frozen(bits)) {
+        // seq_cst: if the same block is frozen still, whoever thaws it sees what we leave to it; see thaw().
         cell.left_over.store(true, std::memory_order_seq_cst);
-        if (is_frozen(cell.block.load(std::memory_order_seq_cst))) return;
+        if (cell.block.load(std::memory_order_seq_cst) == bits) return;
         continue;
       }
       BlockPtr next = Block::without(block, place);
-      const bool dies = next->size() == 0 && &cell != &first_;
-      if (!replace(guard, cell, bits, next, dies ? k_frozen | k_dead : 0)) continue;
-      drop_link(guard, entry);
-      if (!dies) return;
-      count(guard, -k_cell_bytes);
-      note_change(guard);
+      const bool dies = next->size() == 0 && &cell != &cells_.first;
+      if (!replace(guard, cell, bits, next, dies ? Cell::k_frozen | Cell::k_dead : 0)) continue;
+      EntryType::drop_link(guard, entry);
+      if (dies) {
+        Cells::count(guard, -Cells::k_cell_bytes);
+        cells_.note_change(guard);
+      } else if (cell.right.load(std::memory_order_acquire) != nullptr && block.size() - 1 <= k_sparse) {  // [X3]
+        merge(guard, cell);
+      }
       return;
     }
   }
 
  private:
-  using Block = LaneBlock<EntryType, Prefix>;
-  using BlockPtr = typename Block::Ptr;
-
-  // Covers the keys from `low` on, up to the low of the next live cell.
-  struct Cell {
-    std::atomic<std::uintptr_t> block{0};  // Block* | k_frozen | k_dead
-    std::atomic<Cell*> right{nullptr};
-    EntryType* low = nullptr;  // null for the first cell, which covers the smallest keys
-    std::uint64_t low_prefix = 0;
-    std::atomic<bool> left_over{false};  // an entry that is leaving could not be erased while the block was frozen
-  };
+  using Prefix = typename Cells::Prefix;
+  using Block = typename Cells::Block;
+  using BlockPtr = typename Cells::BlockPtr;
+  using Cell = typename Cells::Cell;
 
   // All that a split needs, made before the cell is frozen: after that nothing may fail.
   struct SplitParts {
     BlockPtr left, right_block;
     std::unique_ptr<Cell> right;
 
-    explicit SplitParts(const Block* full) {
-      if (full == nullptr) return;
-      const std::size_t middle = full->size() / 2;
-      left = Block::part(*full, 0, middle);
-      right_block = Block::part(*full, middle, full->size());
+    SplitParts(const Block& full, std::size_t middle) {
+      if (middle == 0) return;
+      left = Block::part(full, 0, middle);
+      right_block = Block::part(full, middle, full.size());
       right = std::make_unique<Cell>();
       right->low = right_block->entry(0);
       right->low_prefix = right_block->prefix(0);
-      right->block.store(as_bits(right_block.get()) | k_frozen, std::memory_order_relaxed);  // private still
+      right->block.store(Cell::as_bits(right_block.get()) | Cell::k_frozen,
+                         std::memory_order_relaxed);  // private still
     }
   };
 
-  struct Top {
-    std::vector<std::uint64_t> prefixes;  // of the cells' lows
-    std::vector<Cell*> cells;             // the first is first_
-  };
-
-  static constexpr std::uintptr_t k_frozen = 1, k_dead = 2, k_tags = 3;
-  static constexpr auto k_cell_bytes =
-      static_cast<std::int64_t>(heap_bytes(sizeof(Cell)) + sizeof(std::uint64_t) + sizeof(Cell*));  // and in the Top
-  static constexpr std::size_t k_chain = 8;
-  static constexpr std::size_t k_typical_block = 1536;  // bytes
+  static constexpr std::size_t k_sparse =
+      std::max<std::size_t>(1, Cells::k_capacity / 8);                // looks for a neighbour to merge
+  static constexpr std::size_t k_merged = Cells::k_capacity / 2 + 1;  // more is not merged
+  static constexpr std::size_t k_typical_block = 1536;                // bytes
   static constexpr int k_attempts = 16;
-
-  static std::uintptr_t as_bits(const Block* block) noexcept { return reinterpret_cast<std::uintptr_t>(block); }
-  static Block* block_of(std::uintptr_t bits) noexcept { return reinterpret_cast<Block*>(bits & ~k_tags); }
-  static bool is_frozen(std::uintptr_t bits) noexcept { return (bits & k_frozen) != 0; }
-  static bool is_dead(const Cell& cell) noexcept {
-    return (cell.block.load(std::memory_order_acquire) & k_dead) != 0;  // [X1]; once dead, dead for good
-  }
-
-  // entry < key, by the prefixes as far as they go.
-  template <class K>
-  bool less(const EntryType* entry, std::uint64_t entry_prefix, const K& key, std::uint64_t prefix) const {
-    if constexpr (Prefix::template k_has<K>) {
-      if (Prefix::k_exact || entry_prefix != prefix) return entry_prefix < prefix;
-    }
-    return compare_(entry->key, key);
-  }
-  // The same key, given !(entry < key).
-  template <class K>
-  bool equals(const EntryType& entry, std::uint64_t entry_prefix, const K& key, std::uint64_t prefix) const {
-    if constexpr (Prefix::template k_has<K>) {
-      if (Prefix::k_exact || entry_prefix != prefix) return entry_prefix == prefix;
-    }
-    return !compare_(key, entry.key);
-  }
-  // The cell begins after `key`.
-  template <class K>
-  bool is_after(const Cell& cell, const K& key, std::uint64_t prefix) const {
-    if (cell.low == nullptr) return false;
-    if constexpr (Prefix::template k_has<K>) {
-      if (Prefix::k_exact || cell.low_prefix != prefix) return prefix < cell.low_prefix;
-    }
-    return compare_(key, cell.low->key);
-  }
-
-  // The number of entries of a block that are less than the key.
-  template <class K>
-  std::size_t place_in(const Block& block, const K& key, std::uint64_t prefix) const {
-    std::size_t from = 0;
-    for (std::size_t size = block.size(); size > 0;) {
-      const std::size_t half = size / 2;
-      const bool right = less(block.entry(from + half), block.prefix(from + half), key, prefix);
-      from = right ? from + half + 1 : from;
-      size = right ? size - half - 1 : half;
-    }
-    return from;
-  }
-  // The last cell of the directory that does not begin after the key.
-  template <class K>
-  std::size_t place_in(const Top& top, const K& key, std::uint64_t prefix) const {
-    std::size_t from = 1;  // the first cell begins nowhere
-    for (std::size_t size = top.cells.size() - 1; size > 0;) {
-      const std::size_t half = size / 2;
-      bool right = false;
-      if (Prefix::template k_has<K> && (Prefix::k_exact || top.prefixes[from + half] != prefix)) {
-        right = top.prefixes[from + half] <= prefix;
-      } else {
-        right = !is_after(*top.cells[from + half], key, prefix);
-      }
-      from = right ? from + half + 1 : from;
-      size = right ? size - half - 1 : half;
-    }
-    return from - 1;
-  }
-
-  // The live cell that has the key's place (I4), as it was at some moment of this call.
-  Cell& place_of(const Key& key, std::uint64_t prefix) {
-    const Top& top = *top_.load(std::memory_order_acquire);  // [X2]
-    for (std::size_t at = place_in(top, key, prefix);; --at) {
-      Cell* found = nullptr;
-      for (Cell* cell = top.cells[at]; cell != nullptr && !is_after(*cell, key, prefix);
-           cell = cell->right.load(std::memory_order_acquire)) {  // [X3]
-        if (!is_dead(*cell)) found = cell;
-      }
-      if (found != nullptr || at == 0) return found != nullptr ? *found : first_;
-    }
-  }
-
-  // After the block of a cell was loaded: true if the key's place is further right (I4).
-  bool must_move_right(const Cell& cell, const Key& key, std::uint64_t prefix) const {
-    for (const Cell* right = cell.right.load(std::memory_order_acquire);
-         right != nullptr && !is_after(*right, key, prefix);
-         right = right->right.load(std::memory_order_acquire)) {  // [X3]
-      if (!is_dead(*right)) return true;
-    }
-    return false;
-  }
-
-  static void count(EpochGuard& guard, std::int64_t bytes) noexcept { guard.counters().index_bytes.add(bytes); }
 
   // Publishes a new block. On failure `next` stays the caller's.
   bool replace(EpochGuard& guard, Cell& cell, std::uintptr_t bits, BlockPtr& next, std::uintptr_t tags = 0) {
     schedule_point(Point::lane_replace);
     // [X1] acq_rel: the new block's content; pairs with the acquire loads of `block`.
-    if (!cell.block.compare_exchange_strong(bits, as_bits(next.get()) | tags, std::memory_order_acq_rel,
+    if (!cell.block.compare_exchange_strong(bits, Cell::as_bits(next.get()) | tags, std::memory_order_acq_rel,
                                             std::memory_order_relaxed)) {
       return false;
     }
-    count(guard, next->bytes() - block_of(bits)->bytes());
+    Cells::count(guard, next->bytes() - Cell::block_of(bits)->bytes());
     static_cast<void>(next.release());
-    guard.retire(block_of(bits), &free_block, k_typical_block);
+    guard.retire(Cell::block_of(bits), &Cells::free_block, k_typical_block);
     return true;
+  }
+
+  // A cell in our hands (I2). An erase that finds it frozen leaves its entry to us.
+  struct Frozen {
+    Cell* cell = nullptr;
+    bool left_over = false;  // an erase may have left something to us or to the one before us
+    explicit operator bool() const noexcept { return cell != nullptr; }
+  };
+  static Frozen freeze(Cell& cell, std::uintptr_t bits) noexcept {
+    // acq_rel: from here on the cell is ours.
+    if (!cell.block.compare_exchange_strong(bits, bits | Cell::k_frozen, std::memory_order_acq_rel,
+                                            std::memory_order_relaxed)) {
+      return {};
+    }
+    schedule_point(Point::lane_frozen);
+    // seq_cst: an erase that set it before us and then found the cell frozen relies on us; see erase().
+    return {&cell, cell.left_over.exchange(false, std::memory_order_seq_cst)};
+  }
+  // Lets go of the cell with these bits. True: some of what was in it has to be swept.
+  static bool thaw(const Frozen& frozen, std::uintptr_t bits) noexcept {
+    // [X1] release: the block's content. seq_cst: before we look at left_over, see erase().
+    frozen.cell->block.store(bits, std::memory_order_seq_cst);
+    return frozen.left_over || frozen.cell->left_over.load(std::memory_order_seq_cst);
+  }
+  // Erases the leaving entries of a block that we have published; they may have moved on with later blocks.
+  void sweep(EpochGuard& guard, const Block& block) noexcept {
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      try {
+        if (block.entry(i)->is_leaving()) erase(guard, *block.entry(i));
+      } catch (...) {  // no memory, or a comparator: it stays, as a hint that nobody takes
+      }
+    }
   }
 
   // Publishes `parts`, which are the cell's block with an entry more, as two cells.
   bool split(EpochGuard& guard, Cell& cell, std::uintptr_t bits, SplitParts& parts) noexcept {
-    Block* const old = block_of(bits);
-    // acq_rel: from here on the cell is ours (I2).
-    if (!cell.block.compare_exchange_strong(bits, bits | k_frozen, std::memory_order_acq_rel,
-                                            std::memory_order_relaxed)) {
-      return false;
-    }
-    schedule_point(Point::lane_frozen);
+    const Frozen frozen = freeze(cell, bits);
+    if (!frozen) return false;
+    Block* const old = Cell::block_of(bits);
+    const Block* const left_block = parts.left.release();
+    const Block* const right_block = parts.right_block.release();
     Cell* const right = parts.right.release();
     // The low is in the frozen block, whose link keeps it above 0, or is the new entry, which the caller holds.
     right->low->links.fetch_add(1, std::memory_order_relaxed);
@@ -365,92 +214,74 @@ class ExpressLane {
       // builder has just taken a dead cell out.
     } while (!cell.right.compare_exchange_weak(after, right, std::memory_order_acq_rel, std::memory_order_acquire));
     schedule_point(Point::lane_linked);
-    count(guard, parts.left->bytes() + parts.right_block->bytes() - old->bytes() + k_cell_bytes);
-    // [X1] release: after the link, see I4; and the right half thaws only when the left one has let go of it (I2).
-    // seq_cst: before we look at left_over, see erase().
-    cell.block.store(as_bits(parts.left.release()), std::memory_order_seq_cst);
-    right->block.store(as_bits(parts.right_block.release()), std::memory_order_seq_cst);
-    guard.retire(old, &free_block, k_typical_block);
-    erase_left_over(guard, cell);
-    erase_left_over(guard, *right);
-    note_change(guard);
+    Cells::count(guard, left_block->bytes() + right_block->bytes() - old->bytes() + Cells::k_cell_bytes);
+    // After the link, see I4; and the right half thaws only when the left one has let go of it (I2).
+    const bool sweep_left = thaw(frozen, Cell::as_bits(left_block));
+    const bool sweep_right = thaw({right}, Cell::as_bits(right_block));
+    guard.retire(old, &Cells::free_block, k_typical_block);
+    if (sweep_left) sweep(guard, *left_block);
+    if (sweep_left || sweep_right) sweep(guard, *right_block);
+    cells_.note_change(guard);
     return true;
   }
 
-  void erase_left_over(EpochGuard& guard, Cell& cell) noexcept {
-    if (!cell.left_over.load(std::memory_order_seq_cst)) return;
-    cell.left_over.store(false, std::memory_order_seq_cst);  // before the block is read: a later erase sees it thawed
-    const Block& block = *block_of(cell.block.load(std::memory_order_acquire));  // [X1]
-    for (std::size_t i = 0; i < block.size(); ++i) {
-      try {
-        if (block.entry(i)->is_leaving()) erase(guard, *block.entry(i));
-      } catch (...) {  // no memory, or a comparator: it stays, as a hint that nobody takes
-      }
+  // Where to split; never between entries with the same key, of which all but one have left: I4. 0: nowhere.
+  std::size_t middle_of(const Block& block) const {
+    const auto differ = [&](std::size_t at) {
+      return cells_.order.less(block.entry(at - 1), block.prefix(at - 1), block.entry(at)->key, block.prefix(at));
+    };
+    const std::size_t middle = block.size() / 2;
+    for (std::size_t at = middle; at < block.size(); ++at) {
+      if (differ(at)) return at;
     }
+    for (std::size_t at = middle; at-- > 1;) {
+      if (differ(at)) return at;
+    }
+    return 0;
   }
 
-  void note_change(EpochGuard& guard) noexcept {
-    const std::size_t cells = top_.load(std::memory_order_acquire)->cells.size();  // [X2]
-    // Relaxed: a count that only says when it is worth the while.
-    if (changes_.fetch_add(1, std::memory_order_relaxed) + 1 < std::max<std::size_t>(8, cells / 8)) return;
-    // acquire: the chain as the last builder left it; pairs with the release below. Taken: somebody else is at it.
-    if (building_.exchange(true, std::memory_order_acquire)) return;
+  // Takes the entries of the next live cell over, if they are few; without memory for it nothing happens. Cells that
+  // lose most of their entries, but never the last, would otherwise be as many as there ever were.
+  void merge(EpochGuard& guard, Cell& cell) noexcept {
+    const std::uintptr_t bits = cell.block.load(std::memory_order_acquire);  // [X1] first: what splits it changes it
+    Cell* right = cell.right.load(std::memory_order_acquire);                // [X3]
+    while (right != nullptr && right->is_dead()) right = right->right.load(std::memory_order_acquire);  // [X3]
+    if (right == nullptr) return;
+    const std::uintptr_t right_bits = right->block.load(std::memory_order_acquire);  // [X1]
+    if (Cell::is_frozen(bits) || Cell::is_frozen(right_bits)) return;
+    Block* const old = Cell::block_of(bits);
+    Block* const right_old = Cell::block_of(right_bits);
+    if (old->size() + right_old->size() > k_merged) return;
+    BlockPtr both, none;
     try {
-      rebuild(guard);
-    } catch (...) {  // no memory: searches walk a little further
+      both = Block::joined(*old, *right_old);
+      none = Block::empty();
+    } catch (const std::bad_alloc&) {
+      return;
     }
-    building_.store(false, std::memory_order_release);
+    const Frozen frozen = freeze(cell, bits);
+    if (!frozen) return;
+    const Frozen right_frozen = freeze(*right, right_bits);
+    if (!right_frozen) {
+      if (thaw(frozen, bits)) sweep(guard, *old);
+      return;
+    }
+    const Block* const merged = both.release();
+    Cells::count(guard, merged->bytes() - old->bytes() - right_old->bytes() - Cells::k_cell_bytes);
+    // [X1] release, in this order (I4): who finds the right cell dead finds its entries in the left one. That thaws
+    // only when the right one has let go of them (I2).
+    cell.block.store(Cell::as_bits(merged) | Cell::k_frozen, std::memory_order_release);
+    schedule_point(Point::lane_linked);
+    const bool sweep_right = thaw(right_frozen, Cell::as_bits(none.release()) | Cell::k_frozen | Cell::k_dead);
+    schedule_point(Point::lane_linked);
+    const bool sweep_left = thaw(frozen, Cell::as_bits(merged));
+    guard.retire(old, &Cells::free_block, k_typical_block);
+    guard.retire(right_old, &Cells::free_block, k_typical_block);
+    if (sweep_left || sweep_right) sweep(guard, *merged);
+    cells_.note_change(guard);
   }
 
-  // Lists the live cells anew and takes the dead ones out. One thread at a time. O(cells), amortised O(1) per change.
-  void rebuild(EpochGuard& guard) {
-    changes_.store(0, std::memory_order_relaxed);  // see note_change
-    auto fresh = std::make_unique<Top>();
-    Top* const old = top_.load(std::memory_order_acquire);  // [X2]
-    fresh->cells.reserve(old->cells.size() + 64);
-    fresh->prefixes.reserve(old->cells.size() + 64);
-    std::vector<Cell*> dead;
-    Cell* last = &first_;
-    fresh->cells.push_back(last);
-    fresh->prefixes.push_back(0);
-    for (Cell* cell = last->right.load(std::memory_order_acquire); cell != nullptr;) {  // [X3]
-      if (is_dead(*cell)) {
-        dead.reserve(dead.size() + 1);
-        Cell* expected = cell;
-        Cell* const after = cell->right.load(std::memory_order_acquire);  // [X3]
-        // acq_rel as in split. Fails when `last` has been split meanwhile: go on from there.
-        if (last->right.compare_exchange_strong(expected, after, std::memory_order_acq_rel,
-                                                std::memory_order_acquire)) {
-          dead.push_back(cell);
-          cell = after;
-        } else {
-          cell = expected;
-        }
-        continue;
-      }
-      fresh->cells.push_back(cell);
-      fresh->prefixes.push_back(cell->low_prefix);
-      last = cell;
-      cell = cell->right.load(std::memory_order_acquire);  // [X3]
-    }
-    // [X2] release: the directory's content; pairs with the acquire loads of top_.
-    top_.store(fresh.release(), std::memory_order_release);
-    guard.retire(old, [](void* top) noexcept { delete static_cast<Top*>(top); });
-    for (Cell* cell : dead) {
-      guard.retire(block_of(cell->block.load(std::memory_order_acquire)), &free_block);  // [X1]
-      drop_link(guard, *cell->low);
-      guard.retire(cell, [](void* gone) noexcept { delete static_cast<Cell*>(gone); });
-    }
-  }
-
-  static void free_block(void* block) noexcept { typename Block::Delete()(static_cast<Block*>(block)); }
-  static void drop_link(EpochGuard& guard, EntryType& entry) noexcept { EntryType::drop_link(guard, entry); }
-
-  const Compare& compare_;
-  Cell first_;
-  alignas(64) std::atomic<Top*> top_;
-  alignas(64) std::atomic<std::size_t> changes_{0};
-  std::atomic<bool> building_{false};
+  Cells cells_;
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -52,6 +52,12 @@ class LaneBlock {
     block->copy(other, from, to, 0);
     return block;
   }
+  static Ptr joined(const LaneBlock& left, const LaneBlock& right) {
+    Ptr block = allocate(left.size() + right.size());
+    block->copy(left, 0, left.size(), 0);
+    block->copy(right, 0, right.size(), left.size());
+    return block;
+  }
 
   std::size_t size() const noexcept { return size_; }
   // Of the allocation; nothing while it is empty, so that an empty database weighs nothing.

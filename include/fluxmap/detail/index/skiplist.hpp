@@ -47,7 +47,10 @@ class SkipList {
     const auto collect = [&](EntryType& entry) {
       if (entry.is_leaving()) leaving.push_back(&entry);
     };
-    lane_.for_each(collect);
+    lane_.cells().for_each_cell([&](EntryType* low, const auto& block) {
+      if (low != nullptr) collect(*low);
+      for (std::size_t i = 0; i < block.size(); ++i) collect(*block.entry(i));
+    });
     for (EntryType* entry = follow(head_); entry != nullptr; entry = follow(*entry)) collect(*entry);
     std::sort(leaving.begin(), leaving.end(), std::less<>());
     leaving.erase(std::unique(leaving.begin(), leaving.end()), leaving.end());
@@ -159,6 +162,8 @@ class SkipList {
     static_cast<void>(locate(guard, entry.key));
     lane_.erase(guard, entry);
   }
+
+  const LaneCells<Key, Value, Compare>& lane() const noexcept { return lane_.cells(); }  // for tests
 
  private:
   struct Place {
