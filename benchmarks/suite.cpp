@@ -1,0 +1,139 @@
+// How does fluxmap compare with what else one might take, workload by workload? Throughput, latencies, retries, memory,
+// and how all of it grows with entries, threads, open transactions and old versions. Every answer is checked.
+#include "suite/json.hpp"
+#include "suite/measure.hpp"
+#include "suite/options.hpp"
+#include "suite/plan.hpp"
+#include "suite/snapshots.hpp"
+#include "suite/system.hpp"
+#include "suite/tables.hpp"
+#include "suite/targets.hpp"
+#include "suite/weights.hpp"
+#include "support/command_line.hpp"
+#include "support/machine.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace fluxmap_bench {
+namespace {
+
+int list(const std::vector<System>& systems) {
+  fmt::print("Workloads\n");
+  for (const auto& info : k_workloads) fmt::print("  {:<18} {}\n", info.name, info.meaning);
+  fmt::print("\nSystems\n");
+  for (const auto& system : systems) {
+    fmt::print("  {:<18} {} ({}). {}\n", system.id, system.name, system.version, system.caveat);
+  }
+  return 0;
+}
+
+// What looking at the clock twice adds to a latency.
+double clock_nanoseconds() {
+  constexpr int k_looks = 100'000;
+  const auto start = RunClock::now();
+  auto last = start;
+  for (int i = 0; i < k_looks; ++i) last = RunClock::now();
+  return std::chrono::duration<double, std::nano>(last - start).count() / k_looks;
+}
+
+void print_head(const SuiteOptions& options, double clock) {
+  const auto machine = this_machine();
+  fmt::print("{}, {} hardware threads, {}\n{}, {}, {}\n", machine.processor, machine.hardware_threads, machine.system,
+             machine.compiler, machine.flags, machine.date);
+  fmt::print(
+      "Of each cell {} rounds of {} s, the systems by turns, and one round more in which the clock is looked at "
+      "before\n"
+      "and after each operation: latencies are of that round, and hold one look of {:.0f} ns. Seed {}.\n\n",
+      options.rounds, options.seconds, clock, options.seed);
+}
+
+// A thread that had nothing to wait for but got less than its processor: other programs were running.
+void print_load_warning(const Cells& cells) {
+  double cpu_seconds = 0;
+  double seconds = 0;
+  for (const auto& [key, cell] : cells) {
+    if (key.threads != 1 || key.system.starts_with("fluxmap-")) continue;
+    for (const auto& one : cell.rounds) cpu_seconds += one.cpu_seconds, seconds += one.seconds;
+  }
+  if (seconds == 0 || cpu_seconds / seconds > 0.95) return;
+  fmt::print(
+      "\nWARNING: the machine was busy: a single thread got {:.0f} % of a processor. Times above are stretched.\n",
+      100 * cpu_seconds / seconds);
+}
+
+std::uint64_t report_wrong(const Cells& cells) {
+  std::uint64_t wrong = 0;
+  for (const auto& [key, cell] : cells) {
+    if (cell.wrong == 0 && cell.failure.empty()) continue;
+    wrong += cell.wrong + 1;
+    fmt::print("WRONG: {}, {}, {} entries, {} threads, {}: {} wrong answers {}\n", info_of(key.workload).name,
+               info_of(key.kind).name, key.entries, key.threads, key.system, cell.wrong, cell.failure);
+  }
+  return wrong;
+}
+
+int run(const SuiteOptions& options) {
+  const auto systems = all_systems();
+  if (options.list) return list(systems);
+  Planner planner(options, systems);
+  const auto groups = planner.plan();
+  const double clock = clock_nanoseconds();
+  print_head(options, clock);
+
+  std::vector<Weight> weights;
+  if (planner.wants("memory")) {
+    auto kinds = options.kinds;
+    if (kinds.empty()) {
+      for (const auto& info : k_kinds) kinds.push_back(info.kind);
+    }
+    const std::size_t entries = options.entries.empty() ? Planner::k_usual : options.entries.front();
+    weights = measure_weights(systems, planner.usual_systems(), kinds, entries);
+  }
+
+  Measurement measurement(options, systems);
+  if (!groups.empty()) Measurement::print_cell_heading();
+  for (const auto& group : groups) measurement.measure(group);
+  const auto& cells = measurement.cells();
+
+  std::vector<IdlePoint> idle;
+  if (planner.wants("idle")) idle = measure_idle({0, 10, 100, 1000, 10'000}, 2 * options.rounds + 1, options.seed);
+  std::vector<VersionsPoint> versions;
+  if (planner.wants("versions")) versions = measure_versions({0, 1, 10, 100, 1000}, options.rounds, options.seed);
+  if (groups.empty() && weights.empty() && idle.empty() && versions.empty()) {
+    throw UsageError("nothing is called so; --list names the workloads");
+  }
+  const auto targets = Targets(cells, systems, idle).evaluate();
+
+  print_rates(cells, systems);
+  print_tails(cells, systems);
+  print_sides(cells, systems);
+  print_idle(idle);
+  print_versions(versions);
+  print_targets(targets);
+  print_caveats(systems, cells);
+  print_load_warning(cells);
+  if (!options.json.empty()) {
+    std::ofstream out(options.json);
+    out << json::serialize(json_report({options, systems, cells, weights, idle, versions, targets, clock})) << '\n';
+    if (!out.flush()) throw std::runtime_error("cannot write " + options.json);
+  }
+  const auto wrong = report_wrong(cells);
+  fmt::print("\n{}\n", wrong == 0 ? "every answer and every final content was right" : "THERE WERE WRONG ANSWERS");
+  return wrong == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace fluxmap_bench
+
+int main(int argc, char** argv) {
+  using namespace fluxmap_bench;
+  return run_program("suite", k_suite_usage, argc, argv, parse_suite_options, run);
+}
