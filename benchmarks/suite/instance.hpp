@@ -24,7 +24,7 @@ WorkOf<Session> fill_work(Session& session, const std::vector<std::pair<Key, Val
 
 template <class Session>
 WorkOf<Session> bulk_fill_work(Session& session, const std::vector<std::pair<Key, Value>>& entries) {
-  constexpr std::size_t k_batch = 10'000;
+  constexpr std::size_t k_batch = 100'000;
   for (std::size_t begin = 0; begin < entries.size(); begin += k_batch) {
     const std::size_t end = std::min(begin + k_batch, entries.size());
     co_await session.transaction([&](auto& tx) {
