@@ -55,7 +55,7 @@ class BarChartWriter {
 
  private:
   static constexpr std::size_t k_columns = 3;
-  static constexpr double k_top = 96, k_pitch = 345, k_names = 128, k_bars = 130, k_thick = 9, k_gap = 6, k_title = 26,
+  static constexpr double k_top = 96, k_pitch = 345, k_names = 128, k_bars = 130, k_thick = 11, k_gap = 6, k_title = 26,
                           k_foot = 20;
 
   double group_height() const { return static_cast<double>(std::max<std::size_t>(chart_.shades.size(), 1)) * k_thick; }

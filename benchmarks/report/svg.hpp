@@ -35,14 +35,15 @@ inline std::string escaped(std::string_view words) {
   return safe;
 }
 
-// Three digits that count, and no more zeros than needed.
+// About three digits that count, without zeros that say nothing.
 inline std::string short_number(double value) {
-  if (value == 0) return "0";
   const double size = std::abs(value);
   if (size >= 100) return fmt::format("{:.0f}", value);
-  if (size >= 10) return fmt::format("{:.1f}", value);
-  if (size >= 0.1) return fmt::format("{:.2f}", value);
-  return fmt::format("{:.2g}", value);
+  if (size < 0.1) return fmt::format("{:.2g}", value);
+  std::string text = fmt::format("{:.{}f}", value, size >= 10 ? 1 : 2);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.ends_with('.')) text.pop_back();
+  return text;
 }
 
 inline std::string with_unit(double value, std::string_view unit, double step, std::string_view larger, double step2,

@@ -122,13 +122,13 @@ WorkOf<Session> work(Session& session, const Task& task, Worker& me, std::size_t
         read = true;
         break;
       case Act::insert_random: {
-        const Key number = run.fresh(me.thread, me.inserted);
+        const Key number = run.fresh(me.thread, me.begun++);
         co_await session.insert(Text(number).view(), Word::make(make_value(number, k_first_balance)));
         me.count_insert();
         break;
       }
       case Act::insert_ascending: {
-        const Key number = run.ascending(me.thread, me.inserted);
+        const Key number = run.ascending(me.thread, me.begun++);
         co_await session.insert(Text(number).view(), Word::make(make_value(number, k_first_balance)));
         me.count_insert();
         break;
@@ -141,7 +141,7 @@ WorkOf<Session> work(Session& session, const Task& task, Worker& me, std::size_t
         break;
       case Act::remove:
         if constexpr (Session::k_abilities.removes) {
-          const std::size_t place = me.removed * run.threads + me.thread;
+          const std::size_t place = me.begun++ * run.threads + me.thread;
           const Key number = run.keys.present((*run.shuffled)[place]);
           if (!co_await session.remove(Text(number).view())) ++tally.wrong;
           ++me.removed;

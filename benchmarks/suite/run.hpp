@@ -63,6 +63,7 @@ struct alignas(128) Worker {
   Run* run = nullptr;
   const Operation* operations = nullptr;
   unsigned thread = 0;
+  std::uint64_t begun = 0;  // insertions or removals; several coroutines of a thread may be at one each
   std::uint64_t inserted = 0;
   std::uint64_t removed = 0;
   std::uint64_t side_operations = 0;  // of the threads that are there to disturb the others
