@@ -49,9 +49,9 @@ void print_head(const SuiteOptions& options, double clock) {
   fmt::print("{}, {} hardware threads, {}\n{}, {}, {}\n", machine.processor, machine.hardware_threads, machine.system,
              machine.compiler, machine.flags, machine.date);
   fmt::print(
-      "Of each cell {} rounds of {} s, the systems by turns, and one round more in which the clock is looked at "
-      "before\n"
-      "and after each operation: latencies are of that round, and hold one look of {:.0f} ns. Seed {}.\n\n",
+      "Of each cell {} rounds of {} s, the systems by turns in one process, a new one for each workload. In one round\n"
+      "more the clock is looked at before and after each operation: latencies are of that round, and hold one look of\n"
+      "{:.0f} ns. Seed {}.\n\n",
       options.rounds, options.seconds, clock, options.seed);
 }
 
@@ -100,7 +100,7 @@ int run(const SuiteOptions& options) {
 
   Measurement measurement(options, systems);
   if (!groups.empty()) Measurement::print_cell_heading();
-  for (const auto& group : groups) measurement.measure(group);
+  measurement.measure(groups);
   const auto& cells = measurement.cells();
 
   std::vector<IdlePoint> idle;

@@ -25,15 +25,14 @@ namespace fluxmap_bench {
 enum class Durability { memory, relaxed, full };
 
 // The calls of a transaction by the names that all systems share.
-template <class Transaction>
+template <class Key, class Value>
 class FluxTransaction {
  public:
+  using Transaction = typename fluxmap::Handle<Key, Value>::Transaction;
+
   explicit FluxTransaction(Transaction& transaction) : transaction_(transaction) {}
-  auto get(const auto& key) { return transaction_.get(key); }
-  template <class Key, class Value>
-  void put(const Key& key, Value value) {
-    transaction_.insert(key, std::move(value));
-  }
+  auto get(KeyView<Key> key) { return transaction_.get(key); }
+  void put(KeyView<Key> key, Value value) { transaction_.insert(Key(key), std::move(value)); }
 
  private:
   Transaction& transaction_;
@@ -88,14 +87,14 @@ class FluxSession {
   template <class F>
   auto transaction(F f) {
     return handle_.transaction([f = std::move(f)](auto& tx) {
-      FluxTransaction wrapped(tx);
+      FluxTransaction<Key, Value> wrapped(tx);
       f(wrapped);
     });
   }
   template <class F>
   auto read_only(F f) {
     const auto body = [f = std::move(f)](auto& tx) {
-      FluxTransaction wrapped(tx);
+      FluxTransaction<Key, Value> wrapped(tx);
       f(wrapped);
     };
     return handle_.transaction(body, {.read_only = true});
@@ -118,7 +117,7 @@ class FluxManualSession : public FluxSession<K, V> {
     for (;;) {
       auto transaction = this->handle_.begin();
       try {
-        FluxTransaction wrapped(transaction);
+        FluxTransaction<K, V> wrapped(transaction);
         f(wrapped);
         co_await transaction.commit();
         co_return;

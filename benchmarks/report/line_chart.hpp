@@ -79,7 +79,11 @@ class LineChartWriter {
   static constexpr std::size_t k_columns = 3;
   static constexpr double k_side = 74, k_width = 252, k_height = 230, k_pitch = 340, k_row = 330;
 
-  static double total_width() { return k_side + k_columns * k_pitch - 40; }
+  // No wider than the panels, but wide enough for the title.
+  double total_width() const {
+    const std::size_t columns = std::min(std::max<std::size_t>(chart_.panels.size(), 1), k_columns);
+    return std::max(520.0, k_side + static_cast<double>(columns) * k_pitch - 40);
+  }
   static double entry_width(std::string_view name) { return 30 + 6.9 * static_cast<double>(name.size()) + 22; }
 
   void legend(Svg& svg) const {

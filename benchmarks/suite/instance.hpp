@@ -24,7 +24,7 @@ WorkOf<Session> fill_work(Session& session, const std::vector<std::pair<Key, Val
 
 template <class Session>
 WorkOf<Session> bulk_fill_work(Session& session, const std::vector<std::pair<Key, Value>>& entries) {
-  constexpr std::size_t k_batch = 100'000;
+  constexpr std::size_t k_batch = 50'000;
   for (std::size_t begin = 0; begin < entries.size(); begin += k_batch) {
     const std::size_t end = std::min(begin + k_batch, entries.size());
     co_await session.transaction([&](auto& tx) {
@@ -59,11 +59,13 @@ class StoreInstance : public Instance {
     filled_ = entries.size();
     money_ = filled_ * k_first_balance;
     auto session = store_.session();
+    // Where each commit is synced, and where a transaction is dear, many entries go into one.
+    const bool in_bulk = Session::k_abilities.fills_in_bulk || store_.coroutines() > 1;
     Session::drive(1, [&](unsigned) {
-      if constexpr (Session::k_abilities.fills_in_bulk)
-        return bulk_fill_work(session, entries);
-      else
-        return fill_work(session, entries);
+      if constexpr (Session::k_abilities.transactions) {
+        if (in_bulk) return bulk_fill_work(session, entries);
+      }
+      return fill_work(session, entries);
     });
   }
 

@@ -2,7 +2,9 @@
 // them alike; after the rounds that count comes one in which each operation's time is taken.
 #pragma once
 
+#include "../support/process.hpp"
 #include "options.hpp"
+#include "packing.hpp"
 #include "plan.hpp"
 #include "results.hpp"
 #include "system.hpp"
@@ -36,10 +38,96 @@ class Measurement {
  public:
   Measurement(const SuiteOptions& options, const std::vector<System>& systems) : options_(options), systems_(systems) {}
 
-  void measure(const Group& group) {
-    if (group.entries != filled_entries_ || group.kind != filled_kind_ || group.entries < k_keep) instances_.clear();
-    filled_entries_ = group.entries;
-    filled_kind_ = group.kind;
+  void measure(const std::vector<Group>& groups) {
+    for (std::size_t begin = 0, end = 0; begin < groups.size(); begin = end) {
+      for (end = begin + 1; end < groups.size() && share_filling(groups[begin], groups[end]);) ++end;
+      const std::vector<Group> some(groups.begin() + static_cast<std::ptrdiff_t>(begin),
+                                    groups.begin() + static_cast<std::ptrdiff_t>(end));
+      try {
+        unpack(bytes_of_child([&] {
+          for (const auto& group : some) measure_here(group);
+          return pack();
+        }));
+      } catch (const std::exception& error) {
+        for (const auto& group : some) give_up(group, error.what());
+      }
+      for (const auto& group : some) print_group(group);
+    }
+  }
+
+  const Cells& cells() const { return cells_; }
+
+  static void print_cell_heading() {
+    fmt::print("{:<16} {:<8} {:>9} {:>3}  {:<21} {:>9} {:>5} {:>8} {:>9} {:>9} {:>9} {:>8}\n", "workload", "kind",
+               "entries", "thr", "system", "M ops/s", "+- %", "p50 ns", "p99", "p99.9", "p99.99", "retries");
+  }
+
+ private:
+  // From so many entries on a filling is kept for the next group: it takes seconds, and a round changes little of it.
+  static constexpr std::size_t k_keep = 1'000'000;
+
+  // What comes back from the process that measures.
+  struct Measured {
+    std::vector<Outcome> rounds;
+    std::vector<double> side_rates;
+    std::vector<Sample> samples;
+    std::uint64_t wrong = 0;
+    std::string failure;
+  };
+
+  static bool share_filling(const Group& one, const Group& other) {
+    return one.entries >= k_keep && one.entries == other.entries && one.kind == other.kind;
+  }
+
+  std::string pack() {
+    Packer packer;
+    for (const auto& [key, measured] : measured_) {
+      packer.put(key.workload);
+      packer.put(key.kind);
+      packer.put(key.entries);
+      packer.put(key.threads);
+      packer.put(key.system);
+      packer.put(measured.rounds);
+      packer.put(measured.side_rates);
+      packer.put(measured.samples);
+      packer.put(measured.wrong);
+      packer.put(measured.failure);
+    }
+    return packer.take();
+  }
+
+  void unpack(const std::string& bytes) {
+    for (Unpacker unpacker(bytes); !unpacker.empty();) {
+      CellKey key;
+      unpacker.take(key.workload);
+      unpacker.take(key.kind);
+      unpacker.take(key.entries);
+      unpacker.take(key.threads);
+      unpacker.take(key.system);
+      Cell& cell = cells_[key];
+      std::vector<Sample> samples;
+      unpacker.take(cell.rounds);
+      unpacker.take(cell.side_rates);
+      unpacker.take(samples);
+      unpacker.take(cell.wrong);
+      unpacker.take(cell.failure);
+      for (const Sample sample : samples) {
+        cell.latencies.add(sample.latency());
+        if (sample.read()) cell.read_latencies.add(sample.latency());
+      }
+    }
+  }
+
+  void give_up(const Group& group, const std::string& why) {
+    for (const unsigned threads : group.threads) {
+      for (const auto& id : group.systems) {
+        if (system(id).can(group.workload, group.kind)) cells_[key_of(group, threads, id)].failure = why;
+      }
+    }
+  }
+
+  void measure_here(const Group& group) {
+    if (group.entries < k_keep) instances_.clear();
     if (shuffled_.size() != group.entries) shuffled_ = KeySpace(group.entries).fill_order();
     const unsigned most = *std::max_element(group.threads.begin(), group.threads.end());
     const auto operations = draw_operations(group.workload, group.entries, most, options_.seed);
@@ -52,12 +140,6 @@ class Measurement {
       for (const auto& id : group.systems) finish(group, threads, id, operations);
     }
   }
-
-  Cells& cells() { return cells_; }
-
- private:
-  // From so many entries on a filling is kept for the next group: it takes seconds, and a round changes little of it.
-  static constexpr std::size_t k_keep = 1'000'000;
 
   const System& system(const std::string& id) const {
     return *std::find_if(systems_.begin(), systems_.end(), [&](const System& one) { return one.id == id; });
@@ -95,7 +177,7 @@ class Measurement {
   void turn(const Group& group, unsigned threads, unsigned round, const std::string& id,
             const std::vector<Operations>& operations) {
     if (!system(id).can(group.workload, group.kind)) return;
-    Cell& cell = cells_[key_of(group, threads, id)];
+    Measured& cell = measured_[key_of(group, threads, id)];
     if (!cell.failure.empty()) return;
     try {
       auto& instance = instances_[id];
@@ -108,10 +190,7 @@ class Measurement {
       const auto result = instance->run(run);
       cell.wrong += result.outcome.wrong;
       if (run.timed) {
-        for (const Sample sample : result.samples) {
-          cell.latencies.add(sample.latency());
-          if (sample.read()) cell.read_latencies.add(sample.latency());
-        }
+        cell.samples = result.samples;
       } else {
         cell.rounds.push_back(result.outcome);
         cell.side_rates.push_back(static_cast<double>(result.side_operations) / result.outcome.seconds);
@@ -128,11 +207,19 @@ class Measurement {
 
   void finish(const Group& group, unsigned threads, const std::string& id, const std::vector<Operations>& operations) {
     if (!system(id).can(group.workload, group.kind)) return;
-    const CellKey key = key_of(group, threads, id);
-    Cell& cell = cells_[key];
-    if (instances_[id]) cell.wrong += instances_[id]->audit(make_run(group, threads, 0, operations));
+    if (!instances_[id]) return;
+    Measured& cell = measured_[key_of(group, threads, id)];
+    cell.wrong += instances_[id]->audit(make_run(group, threads, 0, operations));
+  }
+
+  void print_group(const Group& group) const {
     show_progress("");
-    print_cell(key, cell);
+    for (const unsigned threads : group.threads) {
+      for (const auto& id : group.systems) {
+        const auto found = cells_.find(key_of(group, threads, id));
+        if (found != cells_.end()) print_cell(found->first, found->second);
+      }
+    }
   }
 
   void print_cell(const CellKey& key, const Cell& cell) const {
@@ -151,19 +238,11 @@ class Measurement {
     std::fflush(stdout);
   }
 
- public:
-  static void print_cell_heading() {
-    fmt::print("{:<16} {:<8} {:>9} {:>3}  {:<21} {:>9} {:>5} {:>8} {:>9} {:>9} {:>9} {:>8}\n", "workload", "kind",
-               "entries", "thr", "system", "M ops/s", "+- %", "p50 ns", "p99", "p99.9", "p99.99", "retries");
-  }
-
- private:
   const SuiteOptions& options_;
   const std::vector<System>& systems_;
   std::vector<std::uint32_t> shuffled_;
   std::map<std::string, std::unique_ptr<Instance>> instances_;
-  std::size_t filled_entries_ = 0;
-  Kind filled_kind_ = Kind::u64_u64;
+  std::map<CellKey, Measured> measured_;  // by this process
   Cells cells_;
 };
 

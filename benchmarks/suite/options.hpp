@@ -20,7 +20,7 @@ struct SuiteOptions {
   std::vector<std::size_t> entries;
   std::vector<unsigned> threads;
   std::vector<Kind> kinds;
-  double seconds = 0.2;
+  double seconds = 0.15;
   unsigned rounds = 3;
   std::uint64_t seed = 1;
   std::string json;
@@ -32,7 +32,7 @@ struct SuiteOptions {
 inline constexpr std::string_view k_suite_usage =
     "usage: suite [options]\n"
     "\n"
-    "fluxmap beside other ordered maps and stores, workload by workload. Without options about ten minutes.\n"
+    "fluxmap beside other ordered maps and stores, workload by workload. Without options about twelve minutes.\n"
     "\n"
     "  --only A,B,..     sections (main, threads, growth, kinds, durability, forms, memory, idle, versions) or\n"
     "                    workloads whose names begin so; --list names them\n"
@@ -40,7 +40,7 @@ inline constexpr std::string_view k_suite_usage =
     "  --entries A,B,..  instead of each section's own, 1000 to 100000000\n"
     "  --threads A,B,..  instead of 1, 2, 4, .. and all processors\n"
     "  --kinds A,B,..    kinds of keys and values instead of each section's own: u64-u64, u64-s100, s16-u64, s16-s100\n"
-    "  --seconds S       measured time of each cell and round (default 0.2)\n"
+    "  --seconds S       measured time of each cell and round (default 0.15)\n"
     "  --rounds R        rounds, of which the median counts, beside one for latencies (default 3)\n"
     "  --seed N          seed of the random numbers (default 1)\n"
     "  --json FILE       also write every number to FILE; `report FILE DIRECTORY` makes a page of it\n"

@@ -8,8 +8,11 @@
 #include <malloc.h>
 #endif
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <fstream>
 #include <stdexcept>
@@ -40,11 +43,9 @@ inline double process_cpu_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// Runs f in a forked process and hands over what it gave. Call it from a process of one thread with a small heap.
+// Runs f in a forked process and hands over the bytes it gave. Call it from a process of one thread with a small heap.
 template <class F>
-auto in_child(F&& f) {
-  using Result = std::invoke_result_t<F&>;
-  static_assert(std::is_trivially_copyable_v<Result>, "it comes through a pipe");
+std::string bytes_of_child(F&& f) {
   int ends[2];
   if (pipe(ends) != 0) throw std::runtime_error("cannot make a pipe");
   std::fflush(nullptr);
@@ -54,8 +55,14 @@ auto in_child(F&& f) {
     close(ends[0]);
     int code = 1;
     try {
-      const Result result = f();
-      if (write(ends[1], &result, sizeof result) == static_cast<ssize_t>(sizeof result)) code = 0;
+      const std::string bytes = f();
+      std::size_t written = 0;
+      while (written < bytes.size()) {
+        const ssize_t some = write(ends[1], bytes.data() + written, bytes.size() - written);
+        if (some <= 0) throw std::runtime_error("cannot write into a pipe");
+        written += static_cast<std::size_t>(some);
+      }
+      code = 0;
     } catch (const std::exception& error) {
       std::fprintf(stderr, "in a child: %s\n", error.what());
     }
@@ -63,13 +70,31 @@ auto in_child(F&& f) {
     _exit(code);
   }
   close(ends[1]);
-  Result result{};
-  const bool told = read(ends[0], &result, sizeof result) == static_cast<ssize_t>(sizeof result);
+  std::string bytes;
+  std::array<char, 1 << 16> some;
+  for (ssize_t count = 0; (count = read(ends[0], some.data(), some.size())) > 0;) {
+    bytes.append(some.data(), static_cast<std::size_t>(count));
+  }
   close(ends[0]);
   int status = 0;
   waitpid(child, &status, 0);
   if (WIFSIGNALED(status)) throw std::runtime_error("a child died of signal " + std::to_string(WTERMSIG(status)));
-  if (!told || !WIFEXITED(status) || WEXITSTATUS(status) != 0) throw std::runtime_error("a child failed");
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw std::runtime_error("a child failed");
+  return bytes;
+}
+
+// The same for a result that is nothing but bytes.
+template <class F>
+auto in_child(F&& f) {
+  using Result = std::invoke_result_t<F&>;
+  static_assert(std::is_trivially_copyable_v<Result>, "it comes through a pipe");
+  const std::string bytes = bytes_of_child([&] {
+    const Result result = f();
+    return std::string(reinterpret_cast<const char*>(&result), sizeof result);
+  });
+  Result result{};
+  if (bytes.size() != sizeof result) throw std::runtime_error("a child failed");
+  std::memcpy(&result, bytes.data(), sizeof result);
   return result;
 }
 
