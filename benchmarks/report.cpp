@@ -45,7 +45,7 @@ std::string introduction(const Results& results) {
 
 void run(const std::string& input, const std::filesystem::path& directory) {
   const Results results(input);
-  const auto sections = Sections(results).all();
+  const auto sections = all_sections(results);
   std::filesystem::create_directories(directory);
   for (const auto& section : sections) {
     for (const auto& drawing : section.drawings) write(directory / drawing.file, drawing.svg);

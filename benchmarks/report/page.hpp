@@ -54,12 +54,12 @@ inline constexpr std::string_view k_page_style = R"(
 :root{color-scheme:light dark;--paper:#fff;--ink:#222;--soft:#666;--line:#ddd;--stripe:#f6f7f9;--good:#187a35;--bad:#c22}
 @media(prefers-color-scheme:dark){:root{--paper:#16181c;--ink:#e6e6e6;--soft:#a5a8ad;--line:#33373d;--stripe:#1d2025;
 --good:#5cc97d;--bad:#ff7a70}}
-body{margin:0 auto;max-width:1100px;padding:1.5rem;background:var(--paper);color:var(--ink);
+body{margin:0 auto;max-width:1320px;padding:1.5rem;background:var(--paper);color:var(--ink);
 font:15px/1.5 system-ui,'DejaVu Sans',Helvetica,Arial,sans-serif}
 h1{font-size:1.7rem;margin:0 0 .3rem}h2{margin:2.5rem 0 .4rem;font-size:1.3rem}p{margin:.4rem 0;max-width:52rem}
 .soft{color:var(--soft)}svg{max-width:100%;height:auto;display:block;margin:.8rem 0}
-.wide{overflow-x:auto;margin:.6rem 0}table{border-collapse:collapse;font-size:12.5px;font-variant-numeric:tabular-nums}
-th,td{padding:.22rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
+.wide{overflow-x:auto;margin:.6rem 0}table{border-collapse:collapse;font-size:12px;font-variant-numeric:tabular-nums}
+th,td{padding:.22rem .45rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
 .text th,.text td,th:first-child{text-align:left}thead th{border-bottom:2px solid var(--line);vertical-align:bottom}
 tbody th{font-weight:normal}tbody tr:nth-child(even){background:var(--stripe)}
 .good{color:var(--good);font-weight:bold}.bad{color:var(--bad);font-weight:bold}nav a{margin-right:1rem;color:inherit}
