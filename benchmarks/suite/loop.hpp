@@ -196,10 +196,12 @@ WorkOf<Session> work(Session& session, const Task& task, Worker& me, std::size_t
           std::int64_t delta = 0;
           runs = 0;
           if (bank.reads_only()) {
+            Value balance = 0;
             co_await session.read_only([&](auto& tx) {
               ++runs;
-              bank.balance(tx);
+              balance = bank.balance(tx);
             });
+            tally.checksum += balance;
             read = true;
           } else {
             co_await session.transaction([&](auto& tx) {
