@@ -46,6 +46,7 @@ class Measurement {
       try {
         unpack(bytes_of_child([&] {
           for (const auto& group : some) measure_here(group);
+          instances_.clear();  // the process ends without destroying anything
           return pack();
         }));
       } catch (const std::exception& error) {
