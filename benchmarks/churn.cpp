@@ -72,10 +72,7 @@ struct Options {
 
 std::optional<Policy> parse_policy(std::string_view name) {
   if (name == "none") return std::nullopt;
-  for (const auto& policy : k_policies) {
-    if (policy.name == name) return policy;
-  }
-  throw UsageError(fmt::format("there is no policy '{}'", name));
+  return policy_named(name);
 }
 
 Options parse(CommandLine line) {

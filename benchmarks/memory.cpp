@@ -6,6 +6,7 @@
 #include "memory/options.hpp"
 #include "memory/rss.hpp"
 #include "support/command_line.hpp"
+#include "support/limited_database.hpp"
 #include "support/machine.hpp"
 
 #include <fmt/format.h>
@@ -26,6 +27,7 @@ constexpr std::string_view k_usage =
     "  latency  latency of get beside writers, vacuum and eviction\n"
     "\n"
     "  --entries N  entries, instead of each part's own numbers\n"
+    "  --policy P   only this one in limit: lru, lfu, arc or random\n"
     "  --rounds N   rounds of limit, get and latency (default 9)\n"
     "  --seconds S  of each round of latency (default 2)\n"
     "  --seed N     seed of the random numbers (default 1)\n";
@@ -43,6 +45,8 @@ MemoryOptions parse(CommandLine line) {
       options.part = line.word();
     } else if (line.word() == "--entries") {
       options.entries = line.number<std::size_t>(1000, 1'000'000'000);
+    } else if (line.word() == "--policy") {
+      options.policy = policy_named(line.value()).name;
     } else if (line.word() == "--rounds") {
       options.rounds = line.number(1U, 1000U);
     } else if (line.word() == "--seconds") {

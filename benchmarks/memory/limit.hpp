@@ -111,7 +111,10 @@ inline void measure_limit(const MemoryOptions& options) {
     for (const KeyOrder order : {KeyOrder::ascending, KeyOrder::random}) {
       InsertSubject unlimited(NumberMap::builder().build(), order);
       unlimited.insert(entries);
-      for (const auto& policy : k_policies) compare_inserts(unlimited, policy, order, entries, options.rounds);
+      for (const auto& policy : k_policies) {
+        if (!options.policy.empty() && options.policy != policy.name) continue;
+        compare_inserts(unlimited, policy, order, entries, options.rounds);
+      }
     }
   }
 }

@@ -10,6 +10,7 @@ namespace fluxmap_bench {
 
 struct MemoryOptions {
   std::string_view part;
+  std::string_view policy;  // of the part limit; empty: all
   std::size_t entries = 0;
   unsigned rounds = 9;
   double seconds = 2;

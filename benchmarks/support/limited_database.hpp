@@ -1,10 +1,13 @@
 // Databases with a memory limit: the policies by name, and limits told in entries instead of bytes.
 #pragma once
 
+#include "command_line.hpp"
 #include "run_here.hpp"
 #include "workload.hpp"
 
 #include <fluxmap/fluxmap.hpp>
+
+#include <fmt/format.h>
 
 #include <array>
 #include <cstddef>
@@ -27,6 +30,13 @@ inline constexpr std::array<Policy, 4> k_policies{{
     {fluxmap::Eviction::arc, "arc"},
     {fluxmap::Eviction::random, "random"},
 }};
+
+inline const Policy& policy_named(std::string_view name) {
+  for (const auto& policy : k_policies) {
+    if (policy.name == name) return policy;
+  }
+  throw UsageError(fmt::format("there is no policy '{}'", name));
+}
 
 inline constexpr std::size_t k_huge_limit = std::size_t{1} << 40;  // a limit that is never reached
 
