@@ -146,9 +146,8 @@ class ExpressLane {
   };
 
   static constexpr std::size_t k_sparse =
-      std::max<std::size_t>(1, Cells::k_capacity / 8);                // looks for a neighbour to merge
-  static constexpr std::size_t k_merged = Cells::k_capacity / 2 + 1;  // more is not merged
-  static constexpr std::size_t k_typical_block = 1536;                // bytes
+      std::max<std::size_t>(1, Cells::k_capacity / 8);  // looks for a neighbour to merge
+  static constexpr std::size_t k_typical_block = 1536;  // bytes
   static constexpr int k_attempts = 16;
 
   // Publishes a new block. On failure `next` stays the caller's.
@@ -240,8 +239,10 @@ class ExpressLane {
     return 0;
   }
 
-  // Takes the entries of the next live cell over, if they are few; without memory for it nothing happens. Cells that
-  // lose most of their entries, but never the last, would otherwise be as many as there ever were.
+  // Takes the entries of the next live cell over, if both have few; without memory for it nothing happens. Cells that
+  // lose most of their entries, but never the last, would otherwise be as many as there ever were. Where keys go in
+  // ascending order a full neighbour must be left alone: it will die next, and a cell that took it over would stand
+  // before a long row of dead ones.
   void merge(EpochGuard& guard, Cell& cell) noexcept {
     const std::uintptr_t bits = cell.block.load(std::memory_order_acquire);  // [X1] first: what splits it changes it
     Cell* right = cell.right.load(std::memory_order_acquire);                // [X3]
@@ -251,7 +252,7 @@ class ExpressLane {
     if (Cell::is_frozen(bits) || Cell::is_frozen(right_bits)) return;
     Block* const old = Cell::block_of(bits);
     Block* const right_old = Cell::block_of(right_bits);
-    if (old->size() + right_old->size() > k_merged) return;
+    if (old->size() > k_sparse || right_old->size() > k_sparse) return;
     BlockPtr both, none;
     try {
       both = Block::joined(*old, *right_old);
