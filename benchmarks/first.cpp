@@ -19,10 +19,7 @@
 
 #include <fmt/format.h>
 
-#include <unistd.h>
-
 #include <cstdio>
-#include <exception>
 #include <fstream>
 #include <stdexcept>
 #include <string>
@@ -61,13 +58,6 @@ Outcome measure_column(Column column, const Setup& setup, Row row, unsigned thre
 #endif
   }
   throw std::logic_error("this system was not compiled in");
-}
-
-void show_progress(std::string_view text) {
-  static const bool terminal = ::isatty(STDERR_FILENO) != 0;
-  if (!terminal) return;
-  fmt::print(stderr, "\r\033[K{}", text);
-  std::fflush(stderr);
 }
 
 // One line of the table. The systems take turns, so that whatever else the machine does hits all of them alike.
@@ -149,18 +139,5 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace fluxmap_bench;
-  try {
-    const auto options = parse_options(argc, argv);
-    if (options.help) {
-      fmt::print("{}", k_help);
-      return 0;
-    }
-    return run(options);
-  } catch (const UsageError& error) {
-    fmt::print(stderr, "first: {} (--help tells more)\n", error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "first: {}\n", error.what());
-    return 1;
-  }
+  return run_program("first", k_help, argc, argv, parse_options, run);
 }

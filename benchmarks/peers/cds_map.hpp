@@ -113,10 +113,7 @@ class CdsStore<K, V>::Session : public PlainSession {
     return value;
   }
   std::vector<std::optional<Value>> get_many(const std::vector<KeyText<Key>>& keys) const {
-    std::vector<std::optional<Value>> values;
-    values.reserve(keys.size());
-    for (const auto& key : keys) values.push_back(get(key.view()));
-    return values;
+    return values_of(keys, [&](KeyView<Key> key) { return get(key); });
   }
   template <class F>
   void for_each(F f) const {

@@ -140,11 +140,8 @@ class LmdbStore<K, V>::Session : public PlainSession {
     return reading.transaction().get(key);
   }
   std::vector<std::optional<Value>> get_many(const std::vector<KeyText<Key>>& keys) const {
-    std::vector<std::optional<Value>> values;
-    values.reserve(keys.size());
     const Reading reading(*this);
-    for (const auto& key : keys) values.push_back(reading.transaction().get(key.view()));
-    return values;
+    return values_of(keys, [&](KeyView<Key> key) { return reading.transaction().get(key); });
   }
   template <class F>
   void scan(KeyView<Key> first, KeyView<Key> last, F f) const {

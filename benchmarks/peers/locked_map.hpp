@@ -59,11 +59,8 @@ class LockedStore<Map>::Session : public PlainSession {
     return find(key);
   }
   std::vector<std::optional<Value>> get_many(const std::vector<KeyText<Key>>& keys) const {
-    std::vector<std::optional<Value>> values;
-    values.reserve(keys.size());
     const std::shared_lock lock(mutex_);
-    for (const auto& key : keys) values.push_back(find(key.view()));
-    return values;
+    return values_of(keys, [&](KeyView<Key> key) { return find(key); });
   }
   template <class F>
   void scan(KeyView<Key> first, KeyView<Key> last, F f) const {

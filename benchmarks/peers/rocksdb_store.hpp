@@ -109,11 +109,8 @@ class RocksStore<K, V, Base>::Session : public PlainSession {
 
   std::optional<Value> get(KeyView<Key> key) const { return get_at(key, nullptr); }
   std::vector<std::optional<Value>> get_many(const std::vector<KeyText<Key>>& keys) const {
-    std::vector<std::optional<Value>> values;
-    values.reserve(keys.size());
     rocksdb::ManagedSnapshot snapshot(&database_);
-    for (const auto& key : keys) values.push_back(get_at(key.view(), snapshot.snapshot()));
-    return values;
+    return values_of(keys, [&](KeyView<Key> key) { return get_at(key, snapshot.snapshot()); });
   }
   template <class F>
   void scan(KeyView<Key> first, KeyView<Key> last, F f) const {

@@ -148,11 +148,8 @@ class SqliteStore<K, V>::Session : public PlainSession {
     return tx_.get(key);
   }
   std::vector<std::optional<Value>> get_many(const std::vector<KeyText<Key>>& keys) const {
-    std::vector<std::optional<Value>> values;
-    values.reserve(keys.size());
     const std::lock_guard lock(store_.mutex_);
-    for (const auto& key : keys) values.push_back(tx_.get(key.view()));
-    return values;
+    return values_of(keys, [&](KeyView<Key> key) { return tx_.get(key); });
   }
   template <class F>
   void scan(KeyView<Key> first, KeyView<Key> last, F f) const {

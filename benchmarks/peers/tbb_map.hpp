@@ -50,10 +50,7 @@ class TbbStore<K, V>::Session : public PlainSession {
     return found->second.load();
   }
   std::vector<std::optional<Value>> get_many(const std::vector<KeyText<Key>>& keys) const {
-    std::vector<std::optional<Value>> values;
-    values.reserve(keys.size());
-    for (const auto& key : keys) values.push_back(get(key.view()));
-    return values;
+    return values_of(keys, [&](KeyView<Key> key) { return get(key); });
   }
   template <class F>
   void scan(KeyView<Key> first, KeyView<Key> last, F f) const {

@@ -9,7 +9,9 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace fluxmap_bench {
 
@@ -65,6 +67,15 @@ class KeyText<std::string> {
 
 template <class Key>
 using KeyView = decltype(std::declval<const KeyText<Key>&>().view());
+
+// get(key) of each, for those who have no call for several keys at once.
+template <class Key, class Get>
+auto values_of(const std::vector<KeyText<Key>>& keys, Get get) {
+  std::vector<std::invoke_result_t<Get&, KeyView<Key>>> values;
+  values.reserve(keys.size());
+  for (const auto& key : keys) values.push_back(get(key.view()));
+  return values;
+}
 
 template <class Value>
 struct ValueText;

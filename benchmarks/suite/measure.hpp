@@ -11,8 +11,6 @@
 
 #include <fmt/format.h>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -26,13 +24,6 @@
 #include <vector>
 
 namespace fluxmap_bench {
-
-inline void show_progress(std::string_view text) {
-  static const bool terminal = ::isatty(STDERR_FILENO) != 0;
-  if (!terminal) return;
-  fmt::print(stderr, "\r\033[K{}", text);
-  std::fflush(stderr);
-}
 
 class Measurement {
  public:

@@ -49,16 +49,6 @@ inline constexpr std::string_view k_suite_usage =
     "  --list            name the workloads and the systems, and end\n"
     "  --help            print this\n";
 
-inline std::vector<std::string_view> split(std::string_view text) {
-  std::vector<std::string_view> parts;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t comma = std::min(text.find(',', begin), text.size());
-    parts.push_back(text.substr(begin, comma - begin));
-    begin = comma + 1;
-  }
-  return parts;
-}
-
 inline std::vector<unsigned> default_thread_counts() {
   const unsigned all = std::max(2U, std::thread::hardware_concurrency());
   std::vector<unsigned> counts;

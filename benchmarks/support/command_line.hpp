@@ -3,11 +3,16 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
 #include <string_view>
+#include <vector>
 
 namespace fluxmap_bench {
 
@@ -23,6 +28,17 @@ Number parse_number(std::string_view option, std::string_view text, Number small
     throw UsageError(fmt::format("{} wants a number from {} to {}, not '{}'", option, smallest, largest, text));
   }
   return value;
+}
+
+// The parts between the commas.
+inline std::vector<std::string_view> split(std::string_view text) {
+  std::vector<std::string_view> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    parts.push_back(text.substr(begin, comma - begin));
+    begin = comma + 1;
+  }
+  return parts;
 }
 
 class CommandLine {
@@ -50,6 +66,14 @@ class CommandLine {
   char** argv_;
   int at_ = 0;
 };
+
+// What is being measured just now, in a line that the next one overwrites; on a terminal only.
+inline void show_progress(std::string_view text) {
+  static const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  if (!terminal) return;
+  fmt::print(stderr, "\r\033[K{}", text);
+  std::fflush(stderr);
+}
 
 // A whole program: parse(command line) gives its options, run(options) its exit code. Tells what they throw.
 template <class Parse, class Run>

@@ -46,45 +46,32 @@ inline constexpr std::string_view k_help =
     "  --json FILE       also write every number to FILE\n"
     "  --help            print this\n";
 
-inline std::vector<unsigned> parse_threads(std::string_view text) {
-  std::vector<unsigned> threads;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t comma = std::min(text.find(',', begin), text.size());
-    threads.push_back(parse_number("--threads", text.substr(begin, comma - begin), 1U, 256U));
-    begin = comma + 1;
-  }
-  return threads;
-}
-
-inline Options parse_options(int argc, char** argv) {
+inline Options parse_options(CommandLine& line) {
   Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view option = argv[i];
-    const auto value = [&]() -> std::string_view {
-      if (i + 1 == argc) throw UsageError(fmt::format("{} wants a value", option));
-      return argv[++i];
-    };
-    if (option == "--entries") {
-      options.entries = parse_number<std::size_t>(option, value(), 1000, 100'000'000);
+  while (line.next()) {
+    const auto option = line.word();
+    if (line.asks_for_help()) {
+      options.help = true;
+    } else if (option == "--entries") {
+      options.entries = line.number<std::size_t>(1000, 100'000'000);
     } else if (option == "--threads") {
-      options.threads = parse_threads(value());
+      options.threads.clear();
+      for (const auto part : split(line.value())) options.threads.push_back(parse_number(option, part, 1U, 256U));
     } else if (option == "--seconds") {
-      options.seconds = parse_number(option, value(), 0.001, 3600.0);
+      options.seconds = line.number(0.001, 3600.0);
     } else if (option == "--rounds") {
-      options.rounds = parse_number(option, value(), 1U, 1000U);
+      options.rounds = line.number(1U, 1000U);
     } else if (option == "--only") {
-      options.only = value();
+      options.only = line.value();
     } else if (option == "--seed") {
-      options.seed = parse_number<std::uint64_t>(option, value(), 0, ~std::uint64_t{0});
+      options.seed = line.number<std::uint64_t>(0, ~std::uint64_t{0});
     } else if (option == "--json") {
-      options.json = value();
+      options.json = line.value();
     } else if (option == "--quick") {
       options.seconds = 0.1;
       options.rounds = 3;
-    } else if (option == "--help" || option == "-h") {
-      options.help = true;
     } else {
-      throw UsageError(fmt::format("unknown option '{}'", option));
+      line.refuse();
     }
   }
   return options;
