@@ -134,9 +134,9 @@ inline void check_census(Store& store, const Census& census) {
 inline void check_lane(Store& store) {
   const Store::EntryType* before = nullptr;
   store.index.lane().for_each_cell([&](const Store::EntryType* low, const auto& block) {
-    expect(block.size() == 0 || low == nullptr || low->key <= block.entry(0)->key, "a cell holds a key below its own");
+    expect(block.size() == 0 || low == nullptr || low->key <= block.item(0)->key, "a cell holds a key below its own");
     for (std::size_t i = 0; i < block.size(); ++i) {
-      const Store::EntryType* const entry = block.entry(i);
+      const Store::EntryType* const entry = block.item(i);
       expect(before == nullptr || before->key < entry->key, "the lane has a key twice, or keys out of order");
       expect(!entry->is_leaving(), "an entry has left and is still in the lane");
       before = entry;

@@ -3,9 +3,9 @@
 //
 // A skiplist's upper levels, as arrays (after B-skiplist, Luo et al. 2025, and Jiffy, Kobus et al. 2021): each entry
 // joins with probability p. Cells cover consecutive key ranges; each holds one immutable block of (key prefix, entry)
-// pairs, replaced as a whole by CAS. A directory, also immutable, lists the cells.
+// pairs, replaced as a whole by CAS. A directory of immutable arrays lists the cells.
 //
-//     directory   [ prefix cell | prefix cell | … ]            rebuilt when 1/8 of the cells are new or dead
+//     directory   [ prefix cell | prefix cell | … ]            in two levels, see lane_directory.hpp
 //                       |              |
 //     cells         low …  ──right──> low …  ──right──> …      last live cell with low <= key has the key's place
 //                       |
@@ -97,11 +97,11 @@ class ExpressLane {
       if (Cell::is_dead(bits) || cells_.must_move_right(cell, entry.key, prefix)) continue;
       const Block& block = *Cell::block_of(bits);
       std::size_t place = cells_.order.place_in(block, entry.key, prefix);
-      while (place < block.size() && block.entry(place) != &entry &&
-             cells_.order.equals(*block.entry(place), block.prefix(place), entry.key, prefix)) {
+      while (place < block.size() && block.item(place) != &entry &&
+             cells_.order.equals(*block.item(place), block.prefix(place), entry.key, prefix)) {
         ++place;  // a newer entry with the same key
       }
-      if (place == block.size() || block.entry(place) != &entry) return;
+      if (place == block.size() || block.item(place) != &entry) return;
       if (Cell::is_frozen(bits)) {
         // seq_cst: if the same block is frozen still, whoever thaws it sees what we leave to it; see thaw().
         cell.left_over.store(true, std::memory_order_seq_cst);
@@ -114,7 +114,7 @@ class ExpressLane {
       EntryType::drop_link(guard, entry);
       if (dies) {
         Cells::count(guard, -Cells::k_cell_bytes);
-        cells_.note_change(guard);
+        cells_.note_change(guard, cell);
       } else if (cell.right.load(std::memory_order_acquire) != nullptr && block.size() - 1 <= k_sparse) {  // [X3]
         merge(guard, cell);
       }
@@ -138,7 +138,7 @@ class ExpressLane {
       left = Block::part(full, 0, middle);
       right_block = Block::part(full, middle, full.size());
       right = std::make_unique<Cell>();
-      right->low = right_block->entry(0);
+      right->low = right_block->item(0);
       right->low_prefix = right_block->prefix(0);
       right->block.store(Cell::as_bits(right_block.get()) | Cell::k_frozen,
                          std::memory_order_relaxed);  // private still
@@ -190,7 +190,7 @@ class ExpressLane {
   void sweep(EpochGuard& guard, const Block& block) noexcept {
     for (std::size_t i = 0; i < block.size(); ++i) {
       try {
-        if (block.entry(i)->is_leaving()) erase(guard, *block.entry(i));
+        if (block.item(i)->is_leaving()) erase(guard, *block.item(i));
       } catch (...) {  // no memory, or a comparator: it stays, as a hint that nobody takes
       }
     }
@@ -220,14 +220,14 @@ class ExpressLane {
     guard.retire(old, &Cells::free_block, k_typical_block);
     if (sweep_left) sweep(guard, *left_block);
     if (sweep_left || sweep_right) sweep(guard, *right_block);
-    cells_.note_change(guard);
+    cells_.note_change(guard, *right);
     return true;
   }
 
   // Where to split; never between entries with the same key, of which all but one have left: I4. 0: nowhere.
   std::size_t middle_of(const Block& block) const {
     const auto differ = [&](std::size_t at) {
-      return cells_.order.less(block.entry(at - 1), block.prefix(at - 1), block.entry(at)->key, block.prefix(at));
+      return cells_.order.less(block.item(at - 1), block.prefix(at - 1), block.item(at)->key, block.prefix(at));
     };
     const std::size_t middle = block.size() / 2;
     for (std::size_t at = middle; at < block.size(); ++at) {
@@ -256,7 +256,7 @@ class ExpressLane {
     BlockPtr both, none;
     try {
       both = Block::joined(*old, *right_old);
-      none = Block::empty();
+      none = Block::allocate(0);
     } catch (const std::bad_alloc&) {
       return;
     }
@@ -279,7 +279,7 @@ class ExpressLane {
     guard.retire(old, &Cells::free_block, k_typical_block);
     guard.retire(right_old, &Cells::free_block, k_typical_block);
     if (sweep_left || sweep_right) sweep(guard, *merged);
-    cells_.note_change(guard);
+    cells_.note_change(guard, *right);
   }
 
   Cells cells_;

@@ -5,8 +5,9 @@
 #include <fluxmap/detail/index/entry.hpp>
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/index/key_prefix.hpp>
-#include <fluxmap/detail/index/lane_block.hpp>
+#include <fluxmap/detail/index/lane_array.hpp>
 #include <fluxmap/detail/index/lane_cell.hpp>
+#include <fluxmap/detail/index/lane_directory.hpp>
 #include <fluxmap/detail/platform/heap_bytes.hpp>
 
 #include <algorithm>
@@ -15,7 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <utility>
+#include <span>
 #include <vector>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
@@ -26,24 +27,23 @@ class LaneCells {
  public:
   using EntryType = Entry<Key, Value>;
   using Prefix = KeyPrefix<Key, Compare>;
-  using Block = LaneBlock<EntryType, Prefix>;
+  using Block = LaneArray<EntryType>;
   using BlockPtr = typename Block::Ptr;
-  using Cell = LaneCell<EntryType, Prefix>;
+  using Cell = LaneCell<EntryType>;
 
   // 2 KiB: a copy costs as much as two cache misses. Schedule tests have few keys, and are to see splits.
   static constexpr std::uint32_t k_capacity = FLUXMAP_SCHEDULE != 0 ? 3 : 128;
-  static constexpr auto k_cell_bytes =
-      static_cast<std::int64_t>(heap_bytes(sizeof(Cell)) + sizeof(std::uint64_t) + sizeof(Cell*));  // and in the Top
+  static constexpr auto k_cell_bytes = static_cast<std::int64_t>(heap_bytes(sizeof(Cell)) + sizeof(std::uint64_t) +
+                                                                 sizeof(Cell*));  // and in the directory
 
-  explicit LaneCells(const Compare& compare) : order(compare), top_(new Top{{0}, {&first}}) {
-    first.block.store(Cell::as_bits(Block::empty().release()), std::memory_order_relaxed);  // private still
+  explicit LaneCells(const Compare& compare) : order(compare), directory_(first, order) {
+    first.block.store(Cell::as_bits(Block::allocate(0).release()), std::memory_order_relaxed);  // private still
   }
   LaneCells(const LaneCells&) = delete;
   LaneCells& operator=(const LaneCells&) = delete;
 
   // Nothing may use the lane any more. Links are not given back: the list is destroyed next, with all its entries.
   ~LaneCells() {
-    delete top_.load(std::memory_order_acquire);  // destructor
     for (Cell* cell = &first; cell != nullptr;) {
       Cell* const right = cell->right.load(std::memory_order_acquire);                        // destructor
       typename Block::Delete()(Cell::block_of(cell->block.load(std::memory_order_acquire)));  // destructor
@@ -73,49 +73,81 @@ class LaneCells {
   struct Start {
     EntryType* before = nullptr;  // its key is less than the one asked for; null: start at the list's head
     EntryType* equal = nullptr;   // has the key; null: not in the lane
+    // Where the key's place in the lane is, for some_from.
+    const Cell* cell = nullptr;
+    const Block* block = nullptr;
+    std::size_t at = 0;
   };
 
   // Finds the nearest entry before `key`. Both results were linked and not leaving at some moment of this call.
   template <class K>
   Start find(const K& key) const {
     const std::uint64_t prefix = Prefix::of(key);
-    const Top& top = *top_.load(std::memory_order_acquire);  // [X2]
-    const Cell* stop = nullptr;
-    for (std::size_t at = order.place_in(top, key, prefix);; --at) {
-      // The cells from here that may hold the place, the last ones only: more than a few are there only for a moment.
+    auto place = directory_.find(key, prefix);
+    const Cell* stop = place.next();
+    Start start;
+    for (;;) {
+      // The cells from here that may hold the key's place, the last ones only: more than a few are there only for a
+      // moment.
       std::array<const Cell*, k_chain> chain;
       std::size_t length = 0;
-      for (const Cell* cell = top.cells[at]; cell != nullptr && cell != stop && !order.is_after(*cell, key, prefix);
+      for (const Cell* cell = place.cell(); cell != nullptr && cell != stop && !order.is_after(*cell, key, prefix);
            cell = cell->right.load(std::memory_order_acquire)) {  // [X3]
         chain[length++ % k_chain] = cell;
       }
       for (std::size_t tried = 0; tried < std::min(length, k_chain); ++tried) {
         const Cell& cell = *chain[(length - 1 - tried) % k_chain];
         const Block& block = *Cell::block_of(cell.block.load(std::memory_order_acquire));  // [X1]
-        const std::size_t place = order.place_in(block, key, prefix);
-        if (place < block.size() && tried == 0 && order.equals(*block.entry(place), block.prefix(place), key, prefix) &&
-            !block.entry(place)->is_leaving()) {
-          return {nullptr, block.entry(place)};
+        const std::size_t at = order.place_in(block, key, prefix);
+        if (start.cell == nullptr) {
+          start.cell = &cell;
+          start.block = &block;
+          start.at = at;
+          if (at < block.size() && order.equals(*block.item(at), block.prefix(at), key, prefix) &&
+              !block.item(at)->is_leaving()) {
+            start.equal = block.item(at);
+            return start;
+          }
         }
-        for (std::size_t i = place; i-- > 0;) {
-          if (!block.entry(i)->is_leaving()) return {block.entry(i), nullptr};
+        for (std::size_t i = at; i-- > 0;) {
+          if (block.item(i)->is_leaving()) continue;
+          start.before = block.item(i);
+          return start;
         }
       }
-      if (at == 0) return {};
-      stop = top.cells[at];
+      stop = place.cell();
+      if (!place.back()) return start;
     }
+  }
+
+  // Copies entries of the lane from a place that find() has found on, in order; they may be leaving. Returns how many.
+  // In the same guard.
+  static std::size_t some_from(const Start& start, std::span<const EntryType*> some) noexcept {
+    const Cell* cell = start.cell;
+    const Block* block = start.block;
+    std::size_t at = start.at, count = 0;
+    while (cell != nullptr) {
+      for (; at < block->size() && count < some.size(); ++at) some[count++] = block->item(at);
+      if (count == some.size() || (cell = cell->right.load(std::memory_order_acquire)) == nullptr) break;  // [X3]
+      block = Cell::block_of(cell->block.load(std::memory_order_acquire));                                 // [X1]
+      at = 0;
+    }
+    return count;
   }
 
   // The live cell that has the key's place (I4), as it was at some moment of this call.
   Cell& place_of(const Key& key, std::uint64_t prefix) {
-    const Top& top = *top_.load(std::memory_order_acquire);  // [X2]
-    for (std::size_t at = order.place_in(top, key, prefix);; --at) {
+    auto place = directory_.find(key, prefix);
+    const Cell* stop = place.next();
+    for (;;) {
       Cell* found = nullptr;
-      for (Cell* cell = top.cells[at]; cell != nullptr && !order.is_after(*cell, key, prefix);
+      for (Cell* cell = place.cell(); cell != nullptr && cell != stop && !order.is_after(*cell, key, prefix);
            cell = cell->right.load(std::memory_order_acquire)) {  // [X3]
         if (!cell->is_dead()) found = cell;
       }
-      if (found != nullptr || at == 0) return found != nullptr ? *found : first;
+      if (found != nullptr) return *found;
+      stop = place.cell();
+      if (!place.back()) return first;
     }
   }
 
@@ -132,102 +164,47 @@ class LaneCells {
   // Fills cells that are empty and not shared yet with these entries, ascending by key. O(n).
   void build(EpochGuard& guard, const std::vector<EntryType*>& entries) {
     constexpr std::size_t k_fill = (k_capacity * 3 + 3) / 4;
-    auto top = std::make_unique<Top>(Top{{0}, {&first}});
-    Cell* cell = &first;
+    std::vector<Cell*> cells{&first};
     // Nobody else is here: all stores are relaxed, and published with the database.
     for (std::size_t from = 0; from < entries.size(); from += k_fill) {
-      BlockPtr block = Block::of(entries, from, std::min(from + k_fill, entries.size()));
+      const std::size_t size = std::min(k_fill, entries.size() - from);
+      BlockPtr block = Block::allocate(size);
+      for (std::size_t i = 0; i < size; ++i) {
+        EntryType& entry = *entries[from + i];
+        block->set(i, entry, Prefix::of(entry.key));
+      }
       if (from > 0) {
         auto right = std::make_unique<Cell>();
-        right->low = block->entry(0);
+        right->low = block->item(0);
         right->low_prefix = block->prefix(0);
-        top->cells.push_back(right.get());
-        top->prefixes.push_back(right->low_prefix);
+        cells.push_back(right.get());
         right->low->links.fetch_add(1, std::memory_order_relaxed);
-        Cell* const left = std::exchange(cell, right.get());
-        left->right.store(right.release(), std::memory_order_relaxed);
+        cells[cells.size() - 2]->right.store(right.release(), std::memory_order_relaxed);
       }
-      for (std::size_t i = 0; i < block->size(); ++i) {
-        block->entry(i)->links.fetch_add(1, std::memory_order_relaxed);
-      }
+      for (std::size_t i = 0; i < size; ++i) block->item(i)->links.fetch_add(1, std::memory_order_relaxed);
       count(guard, block->bytes() + (from > 0 ? k_cell_bytes : 0));
       Block* const before =
-          Cell::block_of(cell->block.exchange(Cell::as_bits(block.release()), std::memory_order_relaxed));
+          Cell::block_of(cells.back()->block.exchange(Cell::as_bits(block.release()), std::memory_order_relaxed));
       if (before != nullptr) typename Block::Delete()(before);
     }
-    delete top_.exchange(top.release(), std::memory_order_relaxed);
+    directory_.build(cells);
   }
 
   static void count(EpochGuard& guard, std::int64_t bytes) noexcept { guard.counters().index_bytes.add(bytes); }
   static void free_block(void* block) noexcept { typename Block::Delete()(static_cast<Block*>(block)); }
 
-  // A cell more, or a dead one. Lists them anew when there are many.
-  void note_change(EpochGuard& guard) noexcept {
-    const std::size_t cells = top_.load(std::memory_order_acquire)->cells.size();  // [X2]
-    // Relaxed: a count that only says when it is worth the while.
-    if (changes_.fetch_add(1, std::memory_order_relaxed) + 1 < std::max<std::size_t>(8, cells / 8)) return;
-    // acquire: the chain as the last builder left it; pairs with the release below. Taken: somebody else is at it.
-    if (building_.exchange(true, std::memory_order_acquire)) return;
-    try {
-      rebuild(guard);
-    } catch (...) {  // no memory: searches walk a little further
-    }
-    building_.store(false, std::memory_order_release);
-  }
+  // This cell has come, or is dead.
+  void note_change(EpochGuard& guard, const Cell& cell) noexcept { directory_.note_change(guard, cell); }
 
  private:
-  using Top = LaneDirectory<EntryType, Prefix>;
   static constexpr std::size_t k_chain = 8;
-
-  // Lists the live cells anew and takes the dead ones out. One thread at a time. O(cells), amortised O(1) per change.
-  void rebuild(EpochGuard& guard) {
-    changes_.store(0, std::memory_order_relaxed);  // see note_change
-    auto fresh = std::make_unique<Top>();
-    Top* const old = top_.load(std::memory_order_acquire);  // [X2]
-    fresh->cells.reserve(old->cells.size() + 64);
-    fresh->prefixes.reserve(old->cells.size() + 64);
-    std::vector<Cell*> dead;
-    Cell* last = &first;
-    fresh->cells.push_back(last);
-    fresh->prefixes.push_back(0);
-    for (Cell* cell = last->right.load(std::memory_order_acquire); cell != nullptr;) {  // [X3]
-      if (cell->is_dead()) {
-        dead.reserve(dead.size() + 1);
-        Cell* expected = cell;
-        Cell* const after = cell->right.load(std::memory_order_acquire);  // [X3]
-        // acq_rel as in split. Fails when `last` has been split meanwhile: go on from there.
-        if (last->right.compare_exchange_strong(expected, after, std::memory_order_acq_rel,
-                                                std::memory_order_acquire)) {
-          dead.push_back(cell);
-          cell = after;
-        } else {
-          cell = expected;
-        }
-        continue;
-      }
-      fresh->cells.push_back(cell);
-      fresh->prefixes.push_back(cell->low_prefix);
-      last = cell;
-      cell = cell->right.load(std::memory_order_acquire);  // [X3]
-    }
-    // [X2] release: the directory's content; pairs with the acquire loads of top_.
-    top_.store(fresh.release(), std::memory_order_release);
-    guard.retire(old, [](void* top) noexcept { delete static_cast<Top*>(top); });
-    for (Cell* cell : dead) {
-      guard.retire(Cell::block_of(cell->block.load(std::memory_order_acquire)), &free_block);  // [X1]
-      EntryType::drop_link(guard, *cell->low);
-      guard.retire(cell, [](void* gone) noexcept { delete static_cast<Cell*>(gone); });
-    }
-  }
 
  public:
   const LaneOrder<EntryType, Prefix, Compare> order;
   Cell first;  // covers the smallest keys, and never dies
 
  private:
-  alignas(64) std::atomic<Top*> top_;
-  alignas(64) std::atomic<std::size_t> changes_{0};
-  std::atomic<bool> building_{false};
+  LaneDirectory<EntryType, Prefix, Compare> directory_;
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

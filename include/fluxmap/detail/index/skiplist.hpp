@@ -16,11 +16,15 @@
 #include <fluxmap/detail/index/entry.hpp>
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/index/express_lane.hpp>
+#include <fluxmap/detail/platform/prefetch.hpp>
 #include <fluxmap/detail/platform/random.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <functional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -49,7 +53,7 @@ class SkipList {
     };
     lane_.cells().for_each_cell([&](EntryType* low, const auto& block) {
       if (low != nullptr) collect(*low);
-      for (std::size_t i = 0; i < block.size(); ++i) collect(*block.entry(i));
+      for (std::size_t i = 0; i < block.size(); ++i) collect(*block.item(i));
     });
     for (EntryType* entry = follow(head_); entry != nullptr; entry = follow(*entry)) collect(*entry);
     std::sort(leaving.begin(), leaving.end(), std::less<>());
@@ -65,9 +69,11 @@ class SkipList {
   const Compare& compare() const noexcept { return compare_; }
 
   // The first entry whose key is not less than `key`, not leaving when it was met; null at the end.
+  // `ahead`: about how many entries from there on will be walked over; see look_ahead.
   template <class K>
-  EntryType* lower_bound(const K& key) const {
+  EntryType* lower_bound(const K& key, std::size_t ahead = 0) const {
     const auto start = lane_.find(key);
+    if (ahead > 0) look_ahead(start, ahead);
     EntryType* at = start.equal;
     if (at == nullptr) {
       at = follow(start.before != nullptr ? static_cast<const ListNode&>(*start.before) : head_);
@@ -90,6 +96,12 @@ class SkipList {
   EntryType* first() const { return skip_leaving(follow(head_)); }
   // The entry after this one. `entry` must be linked, or have been when the caller's guard began.
   static EntryType* next(const EntryType& entry) { return skip_leaving(follow(entry)); }
+
+  // Has the memory of about so many entries from `key` on fetched, because a scan will walk over them.
+  template <class K>
+  void look_ahead(const K& key, std::size_t count) const {
+    look_ahead(lane_.find(key), count);
+  }
 
   // Finds the entry with this key or links the one that make() returns. Returns {entry, true} for a new one.
   // `make` is called at most once; `discard(entry)` takes back an entry that lost against another with the same key.
@@ -173,6 +185,8 @@ class SkipList {
     unsigned steps;  // walked from where the lane had led
   };
   static constexpr unsigned k_long_walk = 32;
+  static constexpr std::size_t k_look_ahead = 64;  // entries of the lane, at most
+  static constexpr int k_steps_ahead = 3;
 
   static void destroy(EntryType* entry) noexcept {
     auto* version = entry->load_head();
@@ -192,6 +206,29 @@ class SkipList {
       entry = EntryType::from(next);
     }
     return entry;
+  }
+
+  // A walk waits for one entry after the other, because each tells where the next one is. The lane tells of many at
+  // once; from each of them as many steps are gone at the same time as there usually are to the next one in the lane.
+  void look_ahead(const typename LaneCells<Key, Value, Compare>::Start& start, std::size_t count) const noexcept {
+    std::array<const EntryType*, k_look_ahead> room;
+    const std::size_t in_lane = std::min(room.size(), (count * threshold_ >> 32) + 1);
+    const std::span some(room.data(), LaneCells<Key, Value, Compare>::some_from(start, std::span(room).first(in_lane)));
+    for (const EntryType* entry : some) prefetch(entry);
+    std::size_t walking = 0;
+    for (const EntryType* entry : some) {
+      prefetch(entry->head.load(std::memory_order_relaxed));  // not looked at
+      const Link next = entry->next.load(std::memory_order_acquire);  // [L1]
+      // What stands behind an entry that has left the list may be gone, see I1. (A comparator that has thrown may have
+      // left such an entry in the lane for good.)
+      if (!ListNode::is_marked(next) && next != 0) prefetch(room[walking++] = EntryType::from(next));
+    }
+    for (int step = 1; step < k_steps_ahead; ++step) {
+      for (const EntryType*& entry : std::span(room).first(walking)) {
+        prefetch(entry->head.load(std::memory_order_relaxed));  // not looked at
+        if (const EntryType* const next = follow(*entry)) prefetch(entry = next);
+      }
+    }
   }
 
   bool joins_lane(EpochGuard& guard) noexcept {

@@ -70,17 +70,42 @@ class Stamp {
 };
 
 template <class Value>
-struct Version {
+struct Version;
+
+// The value comes before the link, because a small one is then in the same cache line as the key of the entry that it is
+// inside; unless it is aligned so strictly that this would take room.
+template <class Value, bool k_value_first = (alignof(Value) <= alignof(void*))>
+struct VersionFields {
   std::atomic<std::uint64_t> stamp_bits{0};
-  std::atomic<Version*> older{nullptr};
   union {
     Value value;  // no object for a tombstone
   };
+  std::atomic<Version<Value>*> older{nullptr};
 
-  Version() noexcept {}
+  VersionFields() noexcept {}
+  ~VersionFields() {}  // see Version::destroy()
+};
+template <class Value>
+struct VersionFields<Value, false> {
+  std::atomic<std::uint64_t> stamp_bits{0};
+  std::atomic<Version<Value>*> older{nullptr};
+  union {
+    Value value;
+  };
+
+  VersionFields() noexcept {}
+  ~VersionFields() {}
+};
+
+template <class Value>
+struct Version : VersionFields<Value> {
+  using VersionFields<Value>::stamp_bits;
+  using VersionFields<Value>::value;
+  using VersionFields<Value>::older;
+
+  Version() noexcept = default;
   Version(const Version&) = delete;
   Version& operator=(const Version&) = delete;
-  ~Version() {}  // see destroy()
 
   Stamp stamp() const noexcept {
     // [P8] acquire: pairs with the release store that stamps; also orders the record behind a tag.

@@ -28,13 +28,10 @@ bool is_committed(const Version<Value>& version, Cts& cts) noexcept {
   return true;
 }
 
-// The newest version at or before `snapshot`. Whatever is undecided has a timestamp above every snapshot handed out,
-// so it can be stepped over without a wait.
-template <class Key, class Value>
-Found<Value> visible_at(const Entry<Key, Value>& entry, Cts snapshot) noexcept {
+// visible_at from `version` on, which was read from the chain.
+template <class Value>
+Found<Value> visible_from(Version<Value>* version, Cts snapshot) noexcept {
   Found<Value> found;
-  Version<Value>* version = entry.load_head();
-  if (version == Entry<Key, Value>::closed()) return found;  // a tombstone that every snapshot sees stood here
   for (; version != nullptr; version = version->older.load(std::memory_order_acquire)) {  // pairs with [P7]
     schedule_point(Point::read_older);
     Cts cts = 0;
@@ -47,6 +44,17 @@ Found<Value> visible_at(const Entry<Key, Value>& entry, Cts snapshot) noexcept {
     if (found.newer == 0) found.newer = cts;
   }
   return found;
+}
+
+// The newest version at or before `snapshot`. Whatever is undecided has a timestamp above every snapshot handed out,
+// so it can be stepped over without a wait.
+template <class Key, class Value>
+Found<Value> visible_at(const Entry<Key, Value>& entry, Cts snapshot) noexcept {
+  Version<Value>* const head = entry.load_head();
+  if (head == nullptr || head == Entry<Key, Value>::closed()) return {};  // closed: a tombstone that all see was here
+  const Stamp stamp = head->stamp();
+  if (!stamp.is_tagged() && stamp.cts() <= snapshot) return {head, stamp.cts(), 0};  // nearly always; to be inlined
+  return visible_from(head, snapshot);
 }
 
 // The newest committed version, which may not be published yet: for a read that a commit follows at once.
