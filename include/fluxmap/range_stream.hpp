@@ -102,6 +102,7 @@ class RangeStream {
   void advance() {
     if (done_) return;
     if (state_->serial() != serial_) detail::throw_error(errc::transaction_inactive);
+    if (state_->advance_ahead(cursor_)) return;
     detail::EpochGuard guard(session_->store().epochs);
     done_ = !state_->advance(guard, cursor_);
   }

@@ -31,6 +31,7 @@ struct ScanCursor {
   RangeRead<Key, Value>* range = nullptr;
   Entry<Key, Value>* at = nullptr;  // the last live entry returned, if it may be used to go on from
   const Key* last_key = nullptr;    // of the last item met, an own tombstone included; null: not begun
+  std::size_t ahead = 0;            // entries looked ahead to and still to come; read-only: the last ones of range->seen
   std::uint64_t generation = 0;     // `at` is good only while the snapshot is the same
   const Key* key = nullptr;         // the current item
   const Value* value = nullptr;
@@ -138,15 +139,28 @@ class TxnState {
     return cursor;
   }
 
+  // The next item of a read-only scan, if it is among those that were looked up before; needs no guard.
+  bool advance_ahead(Cursor& cursor) const {
+    check_usable();
+    if (!read_only_ || cursor.ahead == 0) return false;
+    const auto& item = *(cursor.range->seen.end() - static_cast<std::ptrdiff_t>(cursor.ahead--));
+    cursor.key = &item.entry->key;
+    cursor.value = std::addressof(item.version->value);
+    return true;
+  }
+
   // Moves to the next live key of the range, own writes merged in. False: there is none.
   bool advance(EpochGuard& guard, Cursor& cursor) {
+    if (read_only_) return advance_ahead(cursor) || (look_up_stretch(cursor) && advance_ahead(cursor));
     check_usable();
     const Compare& compare = store_.index.compare();
     Range& range = *cursor.range;
     for (;;) {
       const std::uint64_t generation = generation_;
       WriteType* const own = next_own(cursor);
-      EntryType* entry = resume(cursor);
+      const std::size_t stretch = cursor.ahead > 0 ? 0 : next_stretch(cursor);
+      EntryType* entry = resume(cursor, stretch);
+      cursor.ahead += stretch - 1;
       Found<Value> found;
       for (; entry != nullptr && range.contains(compare, entry->key); entry = store_.index.next(*entry)) {
         if (own != nullptr && !compare(entry->key, own->key)) break;
@@ -157,7 +171,7 @@ class TxnState {
       }
       if (generation != generation_) continue;  // the snapshot has moved: look again from the same place
       if (found.live(now_)) {
-        if (!read_only_) range.seen.push_back({entry, found.version, nullptr});
+        range.seen.push_back({entry, found.version, nullptr});
         cursor.at = entry;
         cursor.generation = generation_;
         cursor.last_key = cursor.key = &entry->key;
@@ -185,7 +199,12 @@ class TxnState {
     Cursor cursor = open_scan(std::move(range), kept);
     for (bool more = true; more;) {
       EpochGuard guard(store_.epochs);
-      for (int i = 0; i < k_scan_stretch && (more = advance(guard, cursor)); ++i) emit(*cursor.key, *cursor.value);
+      if (read_only_) {
+        more = look_up_stretch(cursor);
+        for (const auto& item : cursor.range->seen) emit(item.entry->key, item.version->value);
+      } else {
+        for (int i = 0; i < k_scan_stretch && (more = advance(guard, cursor)); ++i) emit(*cursor.key, *cursor.value);
+      }
     }
   }
 
@@ -362,11 +381,46 @@ class TxnState {
     return own != nullptr && range.contains(store_.index.compare(), own->key) ? own : nullptr;
   }
 
-  // The first entry after the cursor's place.
-  EntryType* resume(const Cursor& cursor) {
-    if (cursor.last_key == nullptr) return store_.index.lower_bound(cursor.range->first);
-    if (cursor.at != nullptr && cursor.generation == generation_) return store_.index.next(*cursor.at);
-    EntryType* const entry = store_.index.lower_bound(*cursor.last_key);
+  // Fills `seen` with the next items of a read-only scan. It may look further than it was asked to, because what a
+  // snapshot shows does not change, and stays where it is. False: there are none.
+  bool look_up_stretch(Cursor& cursor) {
+    Range& range = *cursor.range;
+    cursor.ahead = 0;
+    const std::size_t stretch = next_stretch(cursor);
+    EntryType* entry = range.finished ? nullptr : resume(cursor, stretch);
+    range.seen.resize(stretch);
+    std::size_t count = 0;
+    const Compare& compare = store_.index.compare();
+    for (; entry != nullptr && range.contains(compare, entry->key); entry = store_.index.next(*entry)) {
+      const Found<Value> found = visible_at(*entry, snapshot_);
+      needed_ = std::max(needed_, found.cts);
+      if (!found.live(now_)) continue;
+      range.seen[count++] = {entry, found.version, nullptr};
+      if (count < stretch) continue;
+      cursor.at = entry;
+      cursor.last_key = &entry->key;
+      cursor.generation = generation_;
+      break;
+    }
+    range.finished = count < stretch;
+    range.seen.resize(count);
+    cursor.ahead = count;
+    return count > 0;
+  }
+
+  // How far a scan looks ahead: few entries at first, because few may be all that is asked for.
+  static std::size_t next_stretch(const Cursor& cursor) noexcept {
+    return cursor.last_key == nullptr ? k_first_stretch : k_long_stretch;
+  }
+
+  // The first entry after the cursor's place. `ahead`: how many more will be walked over; see SkipList::look_ahead.
+  EntryType* resume(const Cursor& cursor, std::size_t ahead) const {
+    if (cursor.last_key == nullptr) return store_.index.lower_bound(cursor.range->first, ahead);
+    if (cursor.at != nullptr && cursor.generation == generation_) {
+      if (ahead > 0) store_.index.look_ahead(cursor.at->key, ahead);
+      return store_.index.next(*cursor.at);
+    }
+    EntryType* const entry = store_.index.lower_bound(*cursor.last_key, ahead);
     const bool same = entry != nullptr && !store_.index.compare()(*cursor.last_key, entry->key);
     return same ? store_.index.next(*entry) : entry;
   }
@@ -376,6 +430,7 @@ class TxnState {
     std::size_t mark;
   };
   static constexpr int k_scan_stretch = 512;
+  static constexpr std::size_t k_first_stretch = 16, k_long_stretch = 64;
 
   StoreType& store_;
   SnapshotRegistry::Slot& slot_;
