@@ -22,8 +22,8 @@ struct LaneCell {
   std::atomic<LaneCell*> right{nullptr};
   EntryType* low = nullptr;  // null for the first cell, which covers the smallest keys
   std::uint64_t low_prefix = 0;
-  std::atomic<bool> left_over{false};        // an entry that is leaving could not be erased while the block was frozen
-  std::atomic<std::uint32_t> changes{0};     // of the directory's segment that begins here; see LaneCells::note_change
+  std::atomic<bool> left_over{false};     // an entry that is leaving could not be erased while the block was frozen
+  std::atomic<std::uint32_t> changes{0};  // of the directory's segment that begins here; see LaneCells::note_change
 
   static std::uintptr_t as_bits(const Block* block) noexcept { return reinterpret_cast<std::uintptr_t>(block); }
   static Block* block_of(std::uintptr_t bits) noexcept { return reinterpret_cast<Block*>(bits & ~k_tags); }
@@ -91,7 +91,7 @@ class LaneOrder {
 
  private:
   template <class K>
-  static constexpr bool k_exact = Prefix::k_exact && Prefix::template k_has<K>;
+  static constexpr bool k_exact = Prefix::k_exact&& Prefix::template k_has<K>;
 
   // The first place between these from which on before(place) is false.
   template <class Before>

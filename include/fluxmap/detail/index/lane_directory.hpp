@@ -103,7 +103,8 @@ class LaneDirectory {
  private:
   // Schedule tests have few cells, and are to see rebuilds.
   static constexpr std::size_t k_most = FLUXMAP_SCHEDULE != 0 ? 3 : 128;
-  static constexpr std::size_t k_sparse = std::max<std::size_t>(1, k_most / 8);  // a segment that is listed with its left neighbour
+  static constexpr std::size_t k_sparse =
+      std::max<std::size_t>(1, k_most / 8);  // a segment that is listed with its left neighbour
   static constexpr std::uint32_t k_changes = FLUXMAP_SCHEDULE != 0 ? 2 : 8;
 
   template <class K>

@@ -217,7 +217,7 @@ class SkipList {
     for (const EntryType* entry : some) prefetch(entry);
     std::size_t walking = 0;
     for (const EntryType* entry : some) {
-      prefetch(entry->head.load(std::memory_order_relaxed));  // not looked at
+      prefetch(entry->head.load(std::memory_order_relaxed));          // not looked at
       const Link next = entry->next.load(std::memory_order_acquire);  // [L1]
       // What stands behind an entry that has left the list may be gone, see I1. (A comparator that has thrown may have
       // left such an entry in the lane for good.)

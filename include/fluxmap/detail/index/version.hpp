@@ -72,8 +72,8 @@ class Stamp {
 template <class Value>
 struct Version;
 
-// The value comes before the link, because a small one is then in the same cache line as the key of the entry that it is
-// inside; unless it is aligned so strictly that this would take room.
+// The value comes before the link, because a small one is then in the same cache line as the key of the entry that it
+// is inside; unless it is aligned so strictly that this would take room.
 template <class Value, bool k_value_first = (alignof(Value) <= alignof(void*))>
 struct VersionFields {
   std::atomic<std::uint64_t> stamp_bits{0};

@@ -31,9 +31,9 @@ struct ScanCursor {
   RangeRead<Key, Value>* range = nullptr;
   Entry<Key, Value>* at = nullptr;  // the last live entry returned, if it may be used to go on from
   const Key* last_key = nullptr;    // of the last item met, an own tombstone included; null: not begun
-  std::size_t ahead = 0;            // entries looked ahead to and still to come; read-only: the last ones of range->seen
-  std::uint64_t generation = 0;     // `at` is good only while the snapshot is the same
-  const Key* key = nullptr;         // the current item
+  std::size_t ahead = 0;         // entries looked ahead to and still to come; read-only: the last ones of range->seen
+  std::uint64_t generation = 0;  // `at` is good only while the snapshot is the same
+  const Key* key = nullptr;      // the current item
   const Value* value = nullptr;
 };
 
