@@ -37,6 +37,13 @@ std::string introduction(const Results& results) {
       escaped(text_of(root, "operating_system")), escaped(text_of(root, "compiler")), escaped(text_of(root, "flags")),
       escaped(text_of(root, "date")), number_of(root, "rounds_of_each"), number_of(root, "seconds"),
       number_of(root, "seed"));
+  if (const double scaling = number_of(root, "two_threads_of_arithmetic"); scaling > 0) {
+    words += fmt::format(
+        "<p class=\"soft\">Two threads that only multiply do {:.2f} times on this machine what one does, and what one "
+        "of "
+        "them writes the other sees after {:.0f} ns: read the figures for several threads with that in mind.</p>\n",
+        scaling, number_of(root, "handover_ns"));
+  }
   if (root.at("quick").as_bool()) {
     words += "<p><strong>A quick run: single short rounds, good for a look and no more.</strong></p>\n";
   }

@@ -1,6 +1,7 @@
 // How does fluxmap compare with what else one might take, workload by workload? Throughput, latencies, retries, memory,
 // and how all of it grows with entries, threads, open transactions and old versions. Every answer is checked.
 #include "suite/json.hpp"
+#include "suite/machine_scaling.hpp"
 #include "suite/measure.hpp"
 #include "suite/options.hpp"
 #include "suite/plan.hpp"
@@ -44,7 +45,7 @@ double clock_nanoseconds() {
   return std::chrono::duration<double, std::nano>(last - start).count() / k_looks;
 }
 
-void print_head(const SuiteOptions& options, double clock) {
+void print_head(const SuiteOptions& options, double clock, const MachineScaling& scaling) {
   const auto machine = this_machine();
   fmt::print("{}, {} hardware threads, {}\n{}, {}, {}\n", machine.processor, machine.hardware_threads, machine.system,
              machine.compiler, machine.flags, machine.date);
@@ -53,6 +54,12 @@ void print_head(const SuiteOptions& options, double clock) {
       "more the clock is looked at before and after each operation: latencies are of that round, and hold one look of\n"
       "{:.0f} ns. Seed {}.\n\n",
       options.rounds, options.seconds, clock, options.seed);
+  if (scaling.arithmetic == 0) return;
+  fmt::print(
+      "Two threads that only multiply do {:.2f} times here what one does. What one of them writes the other sees "
+      "after\n"
+      "{:.0f} ns.\n\n",
+      scaling.arithmetic, scaling.handover_nanoseconds);
 }
 
 // A thread that had nothing to wait for but got less than its processor: other programs were running.
@@ -86,7 +93,8 @@ int run(const SuiteOptions& options) {
   Planner planner(options, systems);
   const auto groups = planner.plan();
   const double clock = clock_nanoseconds();
-  print_head(options, clock);
+  const auto scaling = measure_machine_scaling();
+  print_head(options, clock, scaling);
 
   std::vector<Weight> weights;
   if (planner.wants("memory")) {
@@ -110,7 +118,7 @@ int run(const SuiteOptions& options) {
   if (groups.empty() && weights.empty() && idle.empty() && versions.empty()) {
     throw UsageError("nothing is called so; --list names the workloads");
   }
-  const auto targets = Targets(cells, systems, idle).evaluate();
+  const auto targets = Targets(cells, systems, idle, scaling).evaluate();
 
   print_rates(cells, systems);
   print_tails(cells, systems);
@@ -122,7 +130,8 @@ int run(const SuiteOptions& options) {
   print_load_warning(cells);
   if (!options.json.empty()) {
     std::ofstream out(options.json);
-    out << json::serialize(json_report({options, systems, cells, weights, idle, versions, targets, clock})) << '\n';
+    out << json::serialize(json_report({options, systems, cells, weights, idle, versions, targets, clock, scaling}))
+        << '\n';
     if (!out.flush()) throw std::runtime_error("cannot write " + options.json);
   }
   const auto wrong = report_wrong(cells);

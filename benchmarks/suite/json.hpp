@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../support/machine.hpp"
+#include "machine_scaling.hpp"
 #include "options.hpp"
 #include "results.hpp"
 #include "snapshots.hpp"
@@ -78,6 +79,7 @@ struct Report {
   const std::vector<VersionsPoint>& versions;
   const std::vector<Target>& targets;
   double clock_nanoseconds;
+  const MachineScaling& scaling;
 };
 
 inline json::object json_report(const Report& report) {
@@ -141,6 +143,8 @@ inline json::object json_report(const Report& report) {
           {"seed", report.options.seed},
           {"quick", report.options.quick},
           {"clock_ns", report.clock_nanoseconds},
+          {"two_threads_of_arithmetic", report.scaling.arithmetic},
+          {"handover_ns", report.scaling.handover_nanoseconds},
           {"systems", std::move(systems)},
           {"workloads", std::move(workloads)},
           {"kinds", std::move(kinds)},

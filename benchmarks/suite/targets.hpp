@@ -1,6 +1,7 @@
 // What fluxmap set out to reach, and whether this run shows it.
 #pragma once
 
+#include "machine_scaling.hpp"
 #include "plan.hpp"
 #include "results.hpp"
 #include "snapshots.hpp"
@@ -31,8 +32,9 @@ struct Target {
 
 class Targets {
  public:
-  Targets(const Cells& cells, const std::vector<System>& systems, const std::vector<IdlePoint>& idle)
-      : cells_(cells), systems_(systems), idle_(idle) {}
+  Targets(const Cells& cells, const std::vector<System>& systems, const std::vector<IdlePoint>& idle,
+          const MachineScaling& machine)
+      : cells_(cells), systems_(systems), idle_(idle), machine_(machine) {}
 
   std::vector<Target> evaluate() {
     constexpr std::size_t k_usual = Planner::k_usual;
@@ -88,6 +90,8 @@ class Targets {
   void scaling(std::string_view what, Workload workload, std::size_t entries, double wanted) {
     ratio(fmt::format("{}: two threads at least {} x what one does", what, wanted),
           rate(workload, entries, 2, "fluxmap"), rate(workload, entries, 1, "fluxmap"), wanted);
+    if (machine_.arithmetic == 0) return;
+    targets_.back().note += fmt::format("; mere arithmetic {:.2f} x on this machine", machine_.arithmetic);
   }
 
   void ahead_of_all(std::string_view what, Workload workload, std::size_t entries) {
@@ -157,6 +161,7 @@ class Targets {
   const Cells& cells_;
   const std::vector<System>& systems_;
   const std::vector<IdlePoint>& idle_;
+  const MachineScaling& machine_;
   std::vector<Target> targets_;
 };
 

@@ -1,0 +1,85 @@
+// What a second thread is worth on this machine, before any store comes into it: two processors of a virtual machine
+// may be one core's two halves, or shared with others. No system can scale further than this.
+#pragma once
+
+#include "run.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace fluxmap_bench {
+
+struct MachineScaling {
+  double arithmetic = 0;            // what two threads do that only multiply, as a multiple of what one does
+  double handover_nanoseconds = 0;  // until one processor sees what another one has just written
+};
+
+namespace machine_scaling_detail {
+
+inline double multiplications(unsigned threads, std::chrono::duration<double> duration) {
+  std::vector<Counter> counts(threads);
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> team;
+  for (unsigned i = 0; i < threads; ++i) {
+    team.emplace_back([&, i] {
+      std::uint64_t value = i, steps = 0;
+      while (!stop.load(std::memory_order_relaxed)) {  // nothing else hangs on it
+        for (int k = 0; k < 1000; ++k) value = value * 6364136223846793005ULL + 1;
+        asm volatile("" : : "r"(value));  // so that it is computed
+        ++steps;
+      }
+      counts[i].value.store(steps, std::memory_order_relaxed);  // read after the join
+    });
+  }
+  std::this_thread::sleep_for(duration);
+  stop = true;
+  double sum = 0;
+  for (auto& thread : team) thread.join();
+  for (auto& count : counts) sum += static_cast<double>(count.value.load(std::memory_order_relaxed));
+  return sum;
+}
+
+inline double handover() {
+  constexpr int k_rounds = 50'000;
+  std::atomic<int> turn{0};
+  const auto play = [&](int first) {
+    for (int i = first; i < 2 * k_rounds; i += 2) {
+      // acquire, release: the two threads go by turns
+      for (int waited = 0; turn.load(std::memory_order_acquire) != i; ++waited) {
+        if (waited > 10'000) std::this_thread::yield();
+      }
+      turn.store(i + 1, std::memory_order_release);
+    }
+  };
+  const auto start = RunClock::now();
+  std::thread other(play, 1);
+  play(0);
+  other.join();
+  return std::chrono::duration<double, std::nano>(RunClock::now() - start).count() / (2 * k_rounds);
+}
+
+}  // namespace machine_scaling_detail
+
+// The medians of five measurements each; 0 where there is only one processor. Takes about a second.
+inline MachineScaling measure_machine_scaling() {
+  if (std::thread::hardware_concurrency() < 2) return {};
+  using namespace machine_scaling_detail;
+  std::array<double, 5> ratios{}, handovers{};
+  for (std::size_t i = 0; i < ratios.size(); ++i) {
+    constexpr std::chrono::duration<double> k_duration{0.1};
+    const double one = multiplications(1, k_duration);
+    ratios[i] = multiplications(2, k_duration) / one;
+    handovers[i] = handover();
+  }
+  std::sort(ratios.begin(), ratios.end());
+  std::sort(handovers.begin(), handovers.end());
+  return {ratios[2], handovers[2]};
+}
+
+}  // namespace fluxmap_bench
