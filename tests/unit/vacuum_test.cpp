@@ -231,6 +231,44 @@ TEST_CASE("vacuum_works_in_steps_and_gives_back_what_it_did_not_come_to") {
   CHECK(vacuum_all(store).entries == 0);
 }
 
+TEST_CASE("writers_free_what_they_have_covered_without_a_vacuum") {
+  constexpr int k_keys = 1000;
+  constexpr std::int64_t k_unseen = 64;  // covered since the view of the snapshots was refreshed, at most
+  IntStore store(std::less<>(), 0.25);
+  const auto sum = [&](auto&& of) {
+    std::int64_t total = 0;
+    store.epochs.for_each_slot([&](const EpochDomain::Slot& slot) { total += of(slot); });
+    return total;
+  };
+  const auto versions = [&] { return sum([](const auto& slot) { return slot.counters.versions.get(); }); };
+  const auto queued = [&] { return sum([](const auto& slot) { return static_cast<std::int64_t>(slot.work.size()); }); };
+  const auto put_all = [&](int value) {
+    for (int key = 0; key < k_keys; ++key) put(store, key, value);
+  };
+  put_all(0);
+  put_all(1);
+  CHECK(versions() <= k_keys + k_unseen);
+  CHECK(queued() <= k_unseen);
+
+  SnapshotRegistry::Slot& reader = store.snapshots.claim();
+  store.snapshots.enter(reader, [&] { return store.published(); });
+  put_all(2);
+  CHECK(versions() >= 2 * k_keys);  // the reader's
+  put_all(3);
+  put_all(4);
+  CHECK(versions() <= 3 * k_keys);  // the reader's, the newest one, and one that the newest has covered
+  store.snapshots.withdraw(reader);
+  store.snapshots.release(reader);
+  put_all(5);
+  CHECK(versions() <= 2 * k_keys + k_unseen);  // vacuum has been told of all keys, and is left the rest
+  vacuum_all(store);
+  CHECK(versions() == k_keys);
+  CHECK(queued() == 0);
+  put_all(6);
+  CHECK(versions() <= k_keys + k_unseen);
+  for (int key = 0; key < k_keys; ++key) REQUIRE(value_of(store, key) == 6);
+}
+
 TEST_CASE("a_writer_that_meets_a_closed_chain_helps_and_starts_a_new_one", "[trap-07]") {
   IntStore store(std::less<>{}, 0.25);
   put(store, 1, 1);

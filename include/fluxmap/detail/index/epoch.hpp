@@ -63,6 +63,7 @@ class EpochDomain {
     Counters counters;
     std::vector<void*> work;              // see WorkList
     std::size_t work_at = 0;              // where in it work_off goes on; see Vacuum
+    std::size_t tidied = 0;               // how many of it tidy has left; likewise
     std::size_t garbage = 0;              // bytes that the holder's commits have made useless; see MemoryLimit
     std::int64_t settled_bytes = 0;       // what the limit has been told of
     unsigned patience = 0;                // commits until work that could not be done is tried again

@@ -41,7 +41,10 @@ class WorkList {
   }
 
   // Takes the whole list of a slot that the caller holds: pointers to EntryType.
-  static std::vector<void*> take(EpochDomain::Slot& slot) noexcept { return std::exchange(slot.work, {}); }
+  static std::vector<void*> take(EpochDomain::Slot& slot) noexcept {
+    slot.tidied = 0;
+    return std::exchange(slot.work, {});
+  }
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -56,13 +56,20 @@ class Publisher {
   }
 
   // After all are stamped. `installed`: a range of InstalledType.
+  //
+  // What a commit has just covered is dead only in a view that was made after it, so most of the pruning is done when
+  // the view is refreshed, for all commits since the last time. Only what stands below that is looked at here: a key
+  // that is written again and again must not pile up versions in between.
   template <class Range>
   void prune_below(Range&& installed) noexcept {
-    const SnapshotView* const view = store_.amortised_view(guard_);
+    const auto [view, fresh] = store_.amortised_view(guard_);
     if (view == nullptr) return;
     for (const InstalledType& one : installed) {
-      if (one.over_any) prune(guard_, *one.entry, *view, store_.timers, k_prune_limit);
+      if (one.over_any && has_more_below(*one.version)) {
+        prune(guard_, *one.entry, *view, store_.timers, k_prune_limit);
+      }
     }
+    if (fresh) Vacuum<Key, Value, Compare>::tidy(guard_, *view, store_.timers, k_tidy_limit);
     if (store_.limiter != nullptr) store_.limiter->work_off(guard_);
   }
 
@@ -86,7 +93,14 @@ class Publisher {
     }
   }
 
-  static constexpr std::size_t k_prune_limit = 8;  // survivors a committer looks at; vacuum has no limit
+  // Below the version that ours covers, which the commit has read: a look at its link is free.
+  static bool has_more_below(const Version<Value>& version) noexcept {
+    const Version<Value>* const covered = version.older.load(std::memory_order_acquire);     // [P7]
+    return covered != nullptr && covered->older.load(std::memory_order_acquire) != nullptr;  // [P7]
+  }
+
+  static constexpr std::size_t k_tidy_limit = 256;  // entries, when the view is refreshed
+  static constexpr std::size_t k_prune_limit = 8;   // survivors a committer looks at; vacuum has no limit
 
   StoreType& store_;
   EpochGuard& guard_;

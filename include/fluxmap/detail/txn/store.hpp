@@ -115,11 +115,15 @@ class Store {
   // careful (SnapshotRegistry I1), and scanning the registry for each commit would make commits pay for open
   // transactions. Amortised O(1).
   // Without memory for it the view may be null: then nothing is known to be dead.
-  const SnapshotView* amortised_view(EpochGuard& guard) noexcept {
+  struct AmortisedView {
+    const SnapshotView* view;
+    bool fresh;
+  };
+  AmortisedView amortised_view(EpochGuard& guard) noexcept {
     EpochDomain::Slot& slot = guard.slot();
     const auto* view = static_cast<SnapshotView*>(slot.snapshot_view.get());
-    if (view != nullptr && slot.scratch_commits++ < k_view_commits + snapshots.capacity() / 4) return view;
-    return fresh_view(guard);
+    if (view != nullptr && slot.scratch_commits++ < k_view_commits + snapshots.capacity() / 4) return {view, false};
+    return {fresh_view(guard), true};
   }
   // The same, brought up to date now.
   const SnapshotView* fresh_view(EpochGuard& guard) noexcept {

@@ -15,6 +15,7 @@
 #include <fluxmap/detail/index/work_list.hpp>
 #include <fluxmap/stats.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <utility>
@@ -76,6 +77,21 @@ class Vacuum {
     return false;
   }
 
+  // Prunes what the guard's thread has put on its list since the last time, the last `count` of it at most, and closes
+  // nothing: for writers whose view has just been refreshed, while what they have written is still in the cache. What
+  // is left after that is for others. Does not throw.
+  static void tidy(EpochGuard& guard, const SnapshotView& view, TimingWheel& timers, std::size_t count) noexcept {
+    std::vector<void*>& list = guard.slot().work;
+    const std::size_t size = list.size();  // giving a token back may append
+    std::size_t kept = std::max(std::min(guard.slot().tidied, size), size - std::min(count, size));
+    for (std::size_t at = kept; at < size; ++at) {
+      auto& entry = *static_cast<EntryType*>(list[at]);
+      if (prune(guard, entry, view, timers, k_tidy_versions).rest || keeps_token(guard, entry)) list[kept++] = &entry;
+    }
+    list.erase(list.begin() + static_cast<std::ptrdiff_t>(kept), list.begin() + static_cast<std::ptrdiff_t>(size));
+    guard.slot().tidied = list.size();
+  }
+
   // Deals with up to `count` entries of the guard's own list, as far as `view` allows: for writers that clean up behind
   // themselves. Does not throw: what fails is left for the next time.
   void work_off(EpochGuard& guard, const SnapshotView& view, std::size_t count, VacuumReport& report) noexcept {
@@ -101,6 +117,8 @@ class Vacuum {
   }
 
  private:
+  static constexpr std::size_t k_tidy_versions = 8;  // survivors of a chain that tidy looks at
+
   // Adds what is freed while it lives to a report.
   class Bytes {
    public:
@@ -139,7 +157,12 @@ class Vacuum {
         return false;  // the token is never given back: nobody can queue the entry again
       }
     }
-    if (pruned.rest || is_dead_weight(entry)) return true;
+    return pruned.rest || keeps_token(guard, entry);
+  }
+
+  // Gives the token of an entry back if there is nothing to be done for it. False: given back.
+  static bool keeps_token(EpochGuard& guard, EntryType& entry) {
+    if (is_dead_weight(entry)) return true;
     WorkList<EntryType>::release_token(entry);
     schedule_point(Point::vacuum_released);
     // A commit that found the token taken while we were at it relies on us to look once more (see WorkList).
