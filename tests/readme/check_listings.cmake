@@ -1,8 +1,10 @@
-# Usage: cmake -DREADME=<README.md> -DROOT=<repository> -P check_listings.cmake
-# A line <!-- listing: path --> announces a cpp block right after it that is identical to that file.
+# Usage: cmake -DREADME=<a Markdown file> -DROOT=<repository> [-DMAINS_ARE_FILES=ON] -P check_listings.cmake
+# A line <!-- listing: path --> announces a cpp block right after it that is identical to that file. With
+# MAINS_ARE_FILES every cpp block with a main() must be announced, as one that nobody else compiles.
 cmake_minimum_required(VERSION 3.21)
 include("${CMAKE_CURRENT_LIST_DIR}/listings.cmake")
 
+get_filename_component(page "${README}" NAME)
 file(READ "${README}" text)
 string(PREPEND text "\n")
 string(REGEX MATCHALL "\n<!-- listing: [^ ]+ -->" announced "${text}")
@@ -15,17 +17,24 @@ while(TRUE)
     break()
   endif()
   if(NOT "${BEFORE}" MATCHES "\n<!-- listing: ([^ ]+) -->$")
+    string(FIND "${BLOCK}" "int main(" has_main)
+    if(MAINS_ARE_FILES AND has_main GREATER_EQUAL 0)
+      message(FATAL_ERROR "a program in ${page} is not announced as the listing of a file:\n${BLOCK}")
+    endif()
     continue()
   endif()
   set(path "${CMAKE_MATCH_1}")
+  if(NOT EXISTS "${ROOT}/${path}")
+    message(FATAL_ERROR "${page} announces a listing of ${path}, which does not exist")
+  endif()
   file(READ "${ROOT}/${path}" content)
   if(NOT "${content}" STREQUAL "${BLOCK}")
-    message(FATAL_ERROR "the listing of ${path} in README.md differs from the file")
+    message(FATAL_ERROR "the listing of ${path} in ${page} differs from the file")
   endif()
   message(STATUS "${path}: identical")
   math(EXPR identical "${identical} + 1")
 endwhile()
 
 if(NOT identical EQUAL announced_count)
-  message(FATAL_ERROR "README.md announces ${announced_count} listings, but ${identical} cpp blocks follow")
+  message(FATAL_ERROR "${page} announces ${announced_count} listings, but ${identical} cpp blocks follow")
 endif()
