@@ -146,8 +146,9 @@ class Database {
   }
 
   // Frees versions that no snapshot can see, entries of removed keys, and what has expired; gives the executor a chance
-  // every few hundred entries. Where it has freed 64 MiB or more, the allocator is asked to give its empty pages back
-  // to the operating system (glibc only; that holds up others' allocations for a moment).
+  // every few hundred entries. Where 64 MiB or more than at the peak since the last time are free, the allocator is
+  // asked to give its empty pages back to the operating system (glibc only; that holds up others' allocations for a
+  // moment).
   // O(entries written since the last one), never a walk of the map.
   asio::awaitable<VacuumReport> vacuum() { return detail::vacuum_op(store_); }
   template <boost::asio::completion_token_for<void(error_code, VacuumReport)> Token>

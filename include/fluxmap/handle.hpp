@@ -26,7 +26,8 @@ namespace fluxmap::inline FLUXMAP_ABI {
 // Writes are awaitable, or take a completion token as their last argument (signature void(error_code, T), completed on
 // the associated executor, never inside the initiating function). After the database was closed every call fails with
 // errc::closed. Exceptions of comparators, copies and functions of the caller's come through unchanged and leave the
-// database as it was; a token of signature void(error_code, …) gets errc::user_exception for them.
+// database as it was, but for a value that throws while what was written or removed is handed over: that was committed
+// before. A token of signature void(error_code, …) gets errc::user_exception for them.
 //
 // Cancellation (terminal): before the commit is decided nothing has happened and the operation ends with
 // operation_aborted; after that the commit stands.
@@ -41,7 +42,8 @@ class Handle {
   using Transaction = TransactionType;
   using RangeStream = fluxmap::RangeStream<Key, Value, Compare>;
 
-  // A copy of the value; nothing if there is none. Expected O(log n); writes nothing shared.
+  // A copy of the value; nothing if there is none. Expected O(log n); writes nothing shared (with a memory limit: the
+  // entry's own note of its last access).
   template <class K>
   std::optional<Value> get(const K& key) const requires std::copy_constructible<Value> {
     std::optional<Value> value;

@@ -19,7 +19,8 @@ namespace fluxmap::inline FLUXMAP_ABI {
 // stream reads the transaction's snapshot and merges its own writes, those made while the stream is running included if
 // they lie ahead; it must not be used after its transaction has ended (errc::transaction_inactive). In a read-write
 // transaction each step is a read of the keys walked over, so a step may throw errc::serialization_conflict; what a
-// stream was not asked for does not count as read.
+// stream was not asked for does not count as read. Elsewhere it looks up to 64 items ahead, which no one can tell but a
+// comparator.
 //
 // The references of an item stay good as long as the stream (or, in a transaction, the transaction) lives and its key
 // is not written again. Not thread-safe; may be suspended and go on on another thread. A step costs O(1), plus
