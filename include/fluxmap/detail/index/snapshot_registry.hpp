@@ -33,6 +33,8 @@ struct SnapshotView {
   // True if no snapshot can see a version that was current from `from` until just before `until`.
   bool dead(Cts from, Cts until) const noexcept {
     if (until > floor) return false;
+    if (listed.empty() || listed.back() < from) return true;     // nearly always: what is new, beside old snapshots
+    if (from <= listed.front()) return until <= listed.front();  // what was there before the first of them
     const auto at = std::lower_bound(listed.begin(), listed.end(), from);
     return at == listed.end() || *at >= until;
   }
@@ -130,7 +132,7 @@ class SnapshotRegistry {
     }  // bounded: floor_ only grows
     schedule_point(Point::view_floor);
     for_each([&](Cts snapshot) { view.listed.push_back(snapshot); });
-    std::sort(view.listed.begin(), view.listed.end());
+    if (!std::is_sorted(view.listed.begin(), view.listed.end())) std::sort(view.listed.begin(), view.listed.end());
     view.listed.erase(std::unique(view.listed.begin(), view.listed.end()), view.listed.end());
     view.floor = published;
   }

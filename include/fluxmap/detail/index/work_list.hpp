@@ -42,7 +42,7 @@ class WorkList {
 
   // Takes the whole list of a slot that the caller holds: pointers to EntryType.
   static std::vector<void*> take(EpochDomain::Slot& slot) noexcept {
-    slot.tidied = 0;
+    slot.tidied = slot.tidy_end = 0;
     return std::exchange(slot.work, {});
   }
 };

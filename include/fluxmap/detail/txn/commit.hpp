@@ -5,6 +5,7 @@
 #pragma once
 
 #include <fluxmap/detail/platform/format_key.hpp>
+#include <fluxmap/detail/platform/prefetch.hpp>
 #include <fluxmap/detail/txn/publish.hpp>
 #include <fluxmap/detail/txn/store.hpp>
 #include <fluxmap/detail/txn/validate.hpp>
@@ -159,6 +160,7 @@ class Commit {
         write.over_any = head != nullptr;
         write.over_live = !is_absent(head);
         write.over_bytes = write.over_live && store_.limiter != nullptr ? head->bytes() : 0;
+        if (head != nullptr) prefetch(head->older.load(std::memory_order_relaxed));  // for the pruning; only an address
         return CommitOutcome::committed;
       }
     }

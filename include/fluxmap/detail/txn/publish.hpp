@@ -3,6 +3,7 @@
 // By the committer itself, or by the log's thread where nobody may see a commit before it is on the disk.
 #pragma once
 
+#include <fluxmap/detail/platform/prefetch.hpp>
 #include <fluxmap/detail/storage/logged_commit.hpp>
 #include <fluxmap/detail/txn/store.hpp>
 #include <fluxmap/detail/txn/write_set.hpp>
@@ -57,19 +58,22 @@ class Publisher {
 
   // After all are stamped. `installed`: a range of InstalledType.
   //
-  // What a commit has just covered is dead only in a view that was made after it, so most of the pruning is done when
-  // the view is refreshed, for all commits since the last time. Only what stands below that is looked at here: a key
+  // What a commit has just covered is dead only in a view that was made after it, so most of the pruning is done after
+  // the view was refreshed, for all commits before that (tidy). Only what stands below that is looked at here: a key
   // that is written again and again must not pile up versions in between.
   template <class Range>
   void prune_below(Range&& installed) noexcept {
     const auto [view, fresh] = store_.amortised_view(guard_);
     if (view == nullptr) return;
     for (const InstalledType& one : installed) {
+      if (one.over_any) look_below(*one.version);
+    }
+    for (const InstalledType& one : installed) {
       if (one.over_any && has_more_below(*one.version)) {
         prune(guard_, *one.entry, *view, store_.timers, k_prune_limit);
       }
     }
-    if (fresh) Vacuum<Key, Value, Compare>::tidy(guard_, *view, store_.timers, k_tidy_limit);
+    Vacuum<Key, Value, Compare>::tidy(guard_, *view, store_.timers, fresh);
     if (store_.limiter != nullptr) store_.limiter->work_off(guard_);
   }
 
@@ -99,8 +103,15 @@ class Publisher {
     return covered != nullptr && covered->older.load(std::memory_order_acquire) != nullptr;  // [P7]
   }
 
-  static constexpr std::size_t k_tidy_limit = 256;  // entries, when the view is refreshed
-  static constexpr std::size_t k_prune_limit = 8;   // survivors a committer looks at; vacuum has no limit
+  // Fetches the second version below ours; the first was fetched when ours was put on the chain.
+  static void look_below(const Version<Value>& version) noexcept {
+    const Version<Value>* const covered = version.older.load(std::memory_order_acquire);  // [P7]
+    if (covered == nullptr) return;
+    const Version<Value>* const below = covered->older.load(std::memory_order_acquire);  // [P7]
+    if (below != nullptr) prefetch(below->older.load(std::memory_order_acquire));        // [P7]
+  }
+
+  static constexpr std::size_t k_prune_limit = 8;  // survivors a committer looks at; vacuum has no limit
 
   StoreType& store_;
   EpochGuard& guard_;

@@ -13,11 +13,14 @@
 #include <fluxmap/detail/index/skiplist.hpp>
 #include <fluxmap/detail/index/snapshot_registry.hpp>
 #include <fluxmap/detail/index/work_list.hpp>
+#include <fluxmap/detail/platform/prefetch.hpp>
 #include <fluxmap/stats.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -77,19 +80,39 @@ class Vacuum {
     return false;
   }
 
-  // Prunes what the guard's thread has put on its list since the last time, the last `count` of it at most, and closes
-  // nothing: for writers whose view has just been refreshed, while what they have written is still in the cache. What
-  // is left after that is for others. Does not throw.
-  static void tidy(EpochGuard& guard, const SnapshotView& view, TimingWheel& timers, std::size_t count) noexcept {
-    std::vector<void*>& list = guard.slot().work;
-    const std::size_t size = list.size();  // giving a token back may append
-    std::size_t kept = std::max(std::min(guard.slot().tidied, size), size - std::min(count, size));
-    for (std::size_t at = kept; at < size; ++at) {
-      auto& entry = *static_cast<EntryType*>(list[at]);
-      if (prune(guard, entry, view, timers, k_tidy_versions).rest || keeps_token(guard, entry)) list[kept++] = &entry;
+  // Prunes a few of the entries that the guard's thread has put on its list, and closes nothing: for writers, after
+  // each commit. `fresh`: the view has just been brought up to date, so all that is on the list now gets its turn,
+  // once; what snapshots of the moment hold up gets another one. What is left after that is for others. Does not throw.
+  //
+  // The list is: [0, tidied) had their turn; [tidied, tidy_end) wait for it; the rest came after the view.
+  static void tidy(EpochGuard& guard, const SnapshotView& view, TimingWheel& timers, bool fresh) noexcept {
+    EpochDomain::Slot& slot = guard.slot();
+    std::vector<void*>& list = slot.work;
+    slot.tidy_end = fresh ? list.size() : std::min(slot.tidy_end, list.size());  // work_off takes from the list as well
+    if (slot.tidied >= slot.tidy_end) return;
+    const std::size_t begin = slot.tidied;
+    const std::size_t size = std::min(k_tidy_group, slot.tidy_end - begin);
+    std::array<EntryType*, k_tidy_group> group;
+    for (std::size_t i = 0; i < size; ++i) group[i] = static_cast<EntryType*>(list[begin + i]);
+    look_ahead(std::span(group).first(size));
+
+    std::array<EntryType*, k_tidy_group> leave;  // this part of the list: to its end, or altogether (null)
+    std::size_t leaving = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      EntryType& entry = *group[i];
+      const bool kept = prune(guard, entry, view, timers, k_tidy_versions).rest || keeps_token(guard, entry);
+      if (kept && !is_young(entry, view)) {
+        list[slot.tidied++] = &entry;
+      } else {
+        leave[leaving++] = kept ? &entry : nullptr;
+      }
     }
-    list.erase(list.begin() + static_cast<std::ptrdiff_t>(kept), list.begin() + static_cast<std::ptrdiff_t>(size));
-    guard.slot().tidied = list.size();
+    // Holes are left at [tidied, begin + size): filled, from the last one, with the last that waits.
+    for (std::size_t hole = begin + size, i = 0; i < leaving; ++i) {
+      list[--hole] = list[--slot.tidy_end];
+      list[slot.tidy_end] = leave[i] != nullptr ? leave[i] : list.back();
+      if (leave[i] == nullptr) list.pop_back();
+    }
   }
 
   // Deals with up to `count` entries of the guard's own list, as far as `view` allows: for writers that clean up behind
@@ -117,7 +140,29 @@ class Vacuum {
   }
 
  private:
+  static constexpr std::size_t k_tidy_group = 8;     // more than nearly all commits write
   static constexpr std::size_t k_tidy_versions = 8;  // survivors of a chain that tidy looks at
+  static constexpr Cts k_young = 64;                 // commits
+
+  // What prune will read of the chains, fetched side by side.
+  static void look_ahead(std::span<EntryType* const> group) noexcept {
+    for (const EntryType* entry : group) prefetch(entry);
+    for (const EntryType* entry : group) prefetch(entry->load_head());
+    for (const EntryType* entry : group) {
+      const Version<Value>* const head = entry->load_head();
+      if (head != nullptr && head != EntryType::closed())
+        prefetch(head->older.load(std::memory_order_acquire));  // [P7]
+    }
+  }
+
+  // True if the newest version is about as new as the view: snapshots that hold up what it covers are probably those of
+  // commits under way, the caller's among them, and soon gone.
+  static bool is_young(const EntryType& entry, const SnapshotView& view) noexcept {
+    const Version<Value>* const head = entry.load_head();
+    if (head == nullptr || head == EntryType::closed()) return false;
+    const Stamp stamp = head->stamp();
+    return stamp.is_tagged() || stamp.cts() + k_young > view.floor;
+  }
 
   // Adds what is freed while it lives to a report.
   class Bytes {
