@@ -6,15 +6,11 @@
 #include <chrono>
 #include <thread>
 
-#if defined(__x86_64__) || defined(__i386__)
-#include <immintrin.h>
-#endif
-
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
 inline void cpu_pause() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
-  _mm_pause();
+  asm volatile("pause");  // not _mm_pause: its header is a megabyte of every program's compilation
 #elif defined(__aarch64__)
   asm volatile("yield");
 #endif
