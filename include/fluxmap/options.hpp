@@ -13,12 +13,14 @@ namespace fluxmap::inline FLUXMAP_ABI {
 // How `Handle::transaction` deals with conflicts. The first retry is immediate; the pause before retry n > 1 is drawn
 // uniformly from [0, min(backoff_cap, backoff << (n - 2))).
 // After `reserve_after` failures the transaction announces what it read, and commits that would overwrite it step
-// aside for a bounded time, so that short transactions cannot starve a long one.
+// aside for a bounded time, so that short transactions cannot starve a long one. What a failure has cost counts too:
+// `reads_per_failure` keys read in vain are as good as one more failure, so a long transaction announces sooner.
 struct RetryPolicy {
   unsigned attempts = 64;  // how often the closure runs at most; 1: never retry
   std::chrono::microseconds backoff{20};
   std::chrono::microseconds backoff_cap{2000};
   unsigned reserve_after = 4;  // 0: never announce
+  static constexpr unsigned reads_per_failure = 16;
 };
 
 struct TransactionOptions {

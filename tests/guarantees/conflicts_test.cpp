@@ -318,6 +318,114 @@ TEST_CASE("a_long_transaction_is_not_starved_by_short_ones") {
   CHECK(handle.contains("result"));
 }
 
+// A transaction that has lost much work announces early, and whoever would overwrite what it has read waits for it.
+TEST_CASE("a_long_transaction_announces_after_its_first_failure_and_the_next_ones_while_they_read") {
+  fluxmap::Database<int, int> store;
+  auto handle = store.handle();
+  auto other = store.handle();
+  constexpr int k_keys = 64;
+  for (int key = 0; key < k_keys; ++key) put(handle, int{key}, 0);
+  const auto read_all = [&](auto& tx) {
+    for (int key = 0; key < k_keys; ++key) tx.get(key);
+  };
+  int attempts = 0;
+  run(handle.transaction([&](auto& tx) {
+    CHECK(store.stats().reservations == static_cast<std::uint64_t>(attempts));
+    read_all(tx);
+    if (attempts++ == 0) put(other, 3, 1);
+    tx.insert(1000, attempts);
+  }));
+  CHECK(attempts == 2);
+  CHECK(store.stats().reservations == 1);
+
+  // The next one need not fail first: the other's write of what it has read comes after its commit.
+  asio::io_context context(1);
+  const auto turn = [&]() -> asio::awaitable<void> {
+    co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+  };
+  attempts = 0;
+  bool long_done = false;
+  bool reading = false;
+  std::optional<bool> came_after;
+  const auto long_one = [&]() -> asio::awaitable<void> {
+    co_await handle.transaction([&](auto& tx) -> asio::awaitable<void> {
+      ++attempts;
+      read_all(tx);
+      reading = true;
+      for (int i = 0; i < 3; ++i) co_await turn();
+      tx.insert(1000, 5);
+    });
+    long_done = true;
+  };
+  const auto short_one = [&]() -> asio::awaitable<void> {
+    while (!reading) co_await turn();
+    co_await other.insert(40, 2);
+    came_after = long_done;
+  };
+  asio::co_spawn(context, long_one(), asio::detached);
+  asio::co_spawn(context, short_one(), asio::detached);
+  context.run();
+  CHECK(attempts == 1);
+  CHECK(came_after == true);
+  CHECK(store.stats().reservations == 2);
+
+  // It wears off where there are no more conflicts.
+  const auto before = store.stats().reservations;
+  for (int i = 0; i < 40; ++i) {
+    run(handle.transaction([&](auto& tx) {
+      read_all(tx);
+      tx.insert(1000, i);
+    }));
+  }
+  CHECK(store.stats().reservations > before);
+  CHECK(store.stats().reservations < before + 20);
+}
+
+TEST_CASE("a_commit_steps_aside_for_one_transaction_and_not_for_those_that_come_after_it") {
+  fluxmap::Database<int, int> store;
+  auto handle = store.handle();
+  auto other = store.handle();
+  constexpr int k_keys = 64;
+  for (int key = 0; key < k_keys; ++key) put(handle, int{key}, 0);
+  asio::io_context context(1);
+  const auto turn = [&]() -> asio::awaitable<void> {
+    co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+  };
+  bool written = false;
+  int long_ones = 0;
+  const auto many_long_ones = [&]() -> asio::awaitable<void> {  // nearly always one of them stands announced
+    for (; !written && long_ones < 1000; ++long_ones) {
+      co_await handle.transaction(
+          [&](auto& tx) -> asio::awaitable<void> {
+            for (int key = 0; key < k_keys; ++key) tx.get(key);
+            if (long_ones == 0) put(other, 3, 1);  // without an announcement yet
+            for (int i = 0; i < 2; ++i) co_await turn();
+            tx.insert(1000, long_ones);
+          },
+          {.retry = {.attempts = long_ones == 0 ? 1U : 64U}});
+    }
+  };
+  const auto conflict_first = [&]() -> asio::awaitable<void> {
+    try {
+      co_await many_long_ones();
+    } catch (const fluxmap::ConflictError&) {  // the first one, which makes the handle expect conflicts
+      ++long_ones;
+    }
+    co_await many_long_ones();
+  };
+  const auto short_one = [&]() -> asio::awaitable<void> {
+    while (store.stats().reservations == 0) co_await turn();
+    co_await other.insert(40, 2);
+    written = true;
+  };
+  asio::co_spawn(context, conflict_first(), asio::detached);
+  asio::co_spawn(context, short_one(), asio::detached);
+  context.run();
+  CHECK(written);
+  CHECK(store.stats().reservations >= 1);
+  CHECK(long_ones < 10);
+}
+
 TEST_CASE("a_conflict_names_the_key") {
   CHECK(conflict_on<int>(-17, 1).value().key() == "-17");
   CHECK(conflict_on<std::uint64_t>(~std::uint64_t{0}, 1).value().key() == "18446744073709551615");

@@ -163,7 +163,7 @@ void reservation(World& world) {
     engine::ReadSet<Key, std::int64_t> reads;
     if (me.attempt(work, nullptr, &reads)) return;
     auto& reservations = me.world().store().reservations;
-    const auto* mine = reservations.announce(std::move(reads), std::chrono::seconds(1));
+    const auto* mine = reservations.announce(reservations.new_owner(), std::move(reads), std::chrono::seconds(1));
     expect(mine != nullptr, "there is another announcement");
     // The commits under way when it was announced may still be in the way, one per body and latch.
     unsigned attempts = 1;

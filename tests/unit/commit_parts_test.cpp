@@ -355,12 +355,12 @@ TEST_CASE("an_announcement_makes_others_step_aside_from_what_it_read_and_from_no
   reader.get(15);
   reader.scan(20, 40);
   CHECK_FALSE(announcements.any());
-  auto* const mine = announcements.announce(std::move(reader.reads), std::chrono::milliseconds(1));
+  auto* const mine = announcements.announce(7, std::move(reader.reads), std::chrono::milliseconds(1));
   REQUIRE(mine != nullptr);
   CHECK(announcements.any());
-  CHECK(announcements.announce({}, std::chrono::milliseconds(1)) == nullptr);  // one at a time
-  CHECK(announcements.stands(nullptr));
-  CHECK_FALSE(announcements.stands(mine));
+  CHECK(announcements.announce(8, {}, std::chrono::milliseconds(1)) == nullptr);  // one at a time
+  CHECK(announcements.announce_early(8, {}) == nullptr);
+  CHECK(announcements.standing() == 7);
 
   const auto blocks = [&](int key, const Announcements::ReservationType* own) {
     put(store, key, 2);
@@ -376,6 +376,31 @@ TEST_CASE("an_announcement_makes_others_step_aside_from_what_it_read_and_from_no
 
   announcements.withdraw(reader.guard, mine);
   CHECK_FALSE(announcements.any());
-  CHECK_FALSE(announcements.stands(nullptr));
+  CHECK(announcements.standing() == 0);
   CHECK_FALSE(blocks(10, nullptr));
+
+  // Early: the points only, and those that are added.
+  reader.reads.clear();
+  reader.get(10);
+  auto* const early = announcements.announce_early(9, reader.reads);
+  REQUIRE(early != nullptr);
+  CHECK(blocks(10, nullptr));
+  CHECK_FALSE(blocks(50, nullptr));
+  early->entries.add(store.index.find(50));
+  CHECK(blocks(50, nullptr));
+  CHECK_FALSE(blocks(50, early));
+  announcements.withdraw(reader.guard, early);
+}
+
+TEST_CASE("an_announcement_holds_the_addresses_added_up_to_its_room") {
+  std::vector<int> objects(3000);
+  AddressSet set(100);
+  for (int& object : objects) set.add(&object);
+  std::size_t held = 0;
+  for (int& object : objects) held += set.contains(&object) ? 1 : 0;
+  CHECK(held >= 356);  // as many as asked for, and 256 to spare
+  CHECK(held < objects.size());
+  for (std::size_t i = 0; i < held; ++i) CHECK(set.contains(&objects[i]));  // the first ones
+  const int other = 0;
+  CHECK_FALSE(set.contains(&other));
 }

@@ -157,8 +157,8 @@ TEST_CASE("an_integer_is_looked_up_as_the_key_type") {
 TEST_CASE("retries_end_after_the_attempts_allowed") {
   for (const unsigned attempts : {1U, 2U, 7U}) {
     RetryFsm retry({.attempts = attempts}, 1);
-    for (unsigned failed = 1; failed < attempts; ++failed) CHECK(retry.on_conflict().again);
-    CHECK_FALSE(retry.on_conflict().again);
+    for (unsigned failed = 1; failed < attempts; ++failed) CHECK(retry.on_conflict(1).again);
+    CHECK_FALSE(retry.on_conflict(1).again);
     CHECK(retry.failures() == attempts);
   }
 }
@@ -169,9 +169,9 @@ TEST_CASE("the_first_retry_is_immediate_and_later_pauses_grow_up_to_the_cap") {
   std::set<std::chrono::nanoseconds> first_pauses;
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     RetryFsm retry(policy, seed * 0x9e3779b97f4a7c15ULL);
-    CHECK(retry.on_conflict().pause == 0ns);
+    CHECK(retry.on_conflict(1).pause == 0ns);
     for (unsigned failures = 2; failures < 40; ++failures) {
-      const RetryFsm::Action action = retry.on_conflict();
+      const RetryFsm::Action action = retry.on_conflict(1);
       const auto bound = failures < 12 ? 100us * (1 << (failures - 1)) : 5000us;
       CHECK(action.pause >= 0ns);
       CHECK(action.pause <= std::min<std::chrono::nanoseconds>(bound, 5ms));
@@ -184,15 +184,21 @@ TEST_CASE("the_first_retry_is_immediate_and_later_pauses_grow_up_to_the_cap") {
   CHECK(first_pauses.size() > 100);  // jitter: concurrent transactions do not wait in step
 }
 
-TEST_CASE("a_transaction_announces_its_reads_after_the_failures_chosen_and_then_does_not_wait") {
+TEST_CASE("a_transaction_announces_its_reads_after_the_failures_chosen") {
   RetryFsm retry({.reserve_after = 3}, 1);
-  CHECK_FALSE(retry.on_conflict().announce);
-  CHECK_FALSE(retry.on_conflict().announce);
-  for (int i = 0; i < 5; ++i) {
-    const RetryFsm::Action action = retry.on_conflict();
-    CHECK(action.announce);
-    CHECK(action.pause == 0ns);
-  }
+  CHECK_FALSE(retry.on_conflict(1).announce);
+  CHECK_FALSE(retry.on_conflict(1).announce);
+  for (int i = 0; i < 5; ++i) CHECK(retry.on_conflict(1).announce);
+}
+
+TEST_CASE("sixteen_keys_read_in_vain_are_as_good_as_a_failure") {
+  RetryFsm long_one({.reserve_after = 3}, 1);
+  CHECK(long_one.on_conflict(48).announce);
+  RetryFsm middling({.reserve_after = 3}, 1);
+  CHECK_FALSE(middling.on_conflict(24).announce);
+  CHECK(middling.on_conflict(24).announce);
+  RetryFsm never({.reserve_after = 0}, 1);
+  for (int i = 0; i < 5; ++i) CHECK_FALSE(never.on_conflict(1000).announce);
 }
 
 TEST_CASE("odd_backoffs_are_harmless") {
@@ -205,7 +211,7 @@ TEST_CASE("odd_backoffs_are_harmless") {
         RetryPolicy{.attempts = 200, .backoff = -1ms, .backoff_cap = 1ms, .reserve_after = 0}}) {
     RetryFsm retry(policy, 3);
     for (int i = 0; i < 150; ++i) {
-      const RetryFsm::Action action = retry.on_conflict();
+      const RetryFsm::Action action = retry.on_conflict(1);
       CHECK(action.again);
       CHECK(action.pause >= 0ns);
       CHECK(std::chrono::floor<std::chrono::microseconds>(action.pause) <= policy.backoff_cap);

@@ -6,37 +6,47 @@
 #include <fluxmap/detail/txn/session.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
-// How long a commit has stepped aside for a starving transaction, and when it has done so enough.
+// A commit's stepping aside for a starving transaction: it waits for one of them, with all its attempts, not for those
+// that come after it.
 template <class StoreType>
 class StepAside {
  public:
   explicit StepAside(StoreType& store) noexcept : store_(store) {}
 
-  // True while the next attempt should still be willing to step aside.
+  // True while it has not stepped aside yet.
   bool willing() const noexcept { return willing_; }
 
-  // Waits once. The announcement's own deadline bounds the whole. Throws errc::closed when the database went away.
+  // Waits for the one that stands, once. Throws errc::closed when the database went away.
   asio::awaitable<void> wait() {
-    if (!stands()) {
-      willing_ = false;  // it has run out: go ahead
-      co_return;
+    const std::uint64_t owner = standing();
+    const auto began = std::chrono::steady_clock::now();
+    std::chrono::nanoseconds waited{0};
+    while (owner != 0 && standing() == owner && waited < k_most) {
+      if (waited < k_poll) {  // most attempts take some ten microseconds
+        co_await yield_to_others();
+      } else {
+        co_await pause(k_poll);
+      }
+      store_.check_open();
+      waited = std::chrono::steady_clock::now() - began;
     }
-    co_await pause(k_poll);
-    store_.check_open();
+    willing_ = false;
   }
 
  private:
-  bool stands() const {
+  std::uint64_t standing() const {
     EpochGuard guard(store_.epochs);  // the announcement may be withdrawn, and freed, while it is looked at
-    return store_.reservations.stands(nullptr);
+    return store_.reservations.standing();
   }
 
   static constexpr std::chrono::microseconds k_poll{100};  // well below the bound, well above a timer's cost
+  static constexpr std::chrono::seconds k_most{2};
 
   StoreType& store_;
   bool willing_ = true;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
@@ -15,20 +16,22 @@ class RetryFsm {
   struct Action {
     bool again = false;                 // false: the conflict goes to the caller
     bool announce = false;              // announce the reads before the next attempt
-    std::chrono::nanoseconds pause{0};  // before the next attempt; 0: at once
+    std::chrono::nanoseconds pause{0};  // before the next attempt, unless it is announced; 0: at once
   };
 
   // `seed` makes the pauses of concurrent transactions differ.
   RetryFsm(const RetryPolicy& policy, std::uint64_t seed) noexcept : policy_(policy), random_(seed | 1) {}
 
-  // An attempt has ended in a conflict.
-  Action on_conflict() noexcept {
+  // An attempt that had read `reads` keys has ended in a conflict.
+  Action on_conflict(std::size_t reads) noexcept {
     ++failures_;
+    lost_reads_ += reads;
     Action action;
     action.again = failures_ < policy_.attempts;
-    action.announce = policy_.reserve_after != 0 && failures_ >= policy_.reserve_after;
-    // An announced transaction has the road cleared for it: waiting would only waste the time others give it.
-    if (failures_ > 1 && !action.announce) action.pause = jittered(failures_ - 2);
+    action.announce =
+        failures_ >= policy_.reserve_after || lost_reads_ / RetryPolicy::reads_per_failure >= policy_.reserve_after;
+    if (policy_.reserve_after == 0) action.announce = false;
+    if (failures_ > 1) action.pause = jittered(failures_ - 2);
     return action;
   }
 
@@ -50,6 +53,7 @@ class RetryFsm {
   RetryPolicy policy_;
   std::uint64_t random_;
   std::uint64_t failures_ = 0;
+  std::uint64_t lost_reads_ = 0;
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -5,6 +5,7 @@
 #include <fluxmap/detail/front/async_op.hpp>
 #include <fluxmap/detail/front/commit_op.hpp>
 #include <fluxmap/detail/front/retry_fsm.hpp>
+#include <fluxmap/detail/txn/announcement.hpp>
 #include <fluxmap/detail/txn/session.hpp>
 #include <fluxmap/options.hpp>
 #include <fluxmap/transaction.hpp>
@@ -12,6 +13,7 @@
 #include <boost/system/result.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -38,47 +40,20 @@ struct is_result : std::false_type {};
 template <class T, class E>
 struct is_result<boost::system::result<T, E>> : std::true_type {};
 
-// A transaction's announcement, taken back when it ends.
-template <class Key, class Value, class Compare>
-class Announcement {
- public:
-  explicit Announcement(Store<Key, Value, Compare>& store) noexcept : store_(store) {}
-  Announcement(const Announcement&) = delete;
-  Announcement& operator=(const Announcement&) = delete;
-  ~Announcement() { withdraw(); }
-
-  // Announces anew. `expected` is how long the next attempt should take.
-  void announce(ReadSet<Key, Value>&& reads, std::chrono::nanoseconds expected) {
-    withdraw();
-    mine_ = store_.reservations.announce(std::move(reads), expected);
-    if (mine_ == nullptr) return;
-    EpochGuard guard(store_.epochs);
-    guard.counters().reservations.add(1);
-  }
-  const Reservation<Key, Value>* get() const noexcept { return mine_; }
-
- private:
-  void withdraw() noexcept {
-    if (mine_ == nullptr) return;
-    EpochGuard guard(store_.epochs);
-    store_.reservations.withdraw(guard, std::exchange(mine_, nullptr));
-  }
-
-  Store<Key, Value, Compare>& store_;
-  Reservation<Key, Value>* mine_ = nullptr;
-};
-
 template <class Key, class Value, class Compare, class Closure, class T>
 struct TransactionRun {
   using TransactionType = Transaction<Key, Value, Compare>;
   using SessionType = Session<Key, Value, Compare>;
+  using AnnouncementType = Announcement<Key, Value, Compare>;
 
   static asio::awaitable<T> run(std::shared_ptr<SessionType> session, Closure closure, TransactionOptions options) {
     if (options.retry.attempts == 0)
       throw_error(errc::invalid_option, "fluxmap: RetryPolicy::attempts must be at least 1");
     Store<Key, Value, Compare>& store = session->store();
     RetryFsm retry(options.retry, reinterpret_cast<std::uintptr_t>(&options));
-    Announcement<Key, Value, Compare> announcement(store);
+    AnnouncementType announcement(store);
+    if (!options.read_only && options.retry.reserve_after != 0 && session->conflicts().use_up())
+      announcement.expect_conflicts();
     for (;;) {  // bounded by RetryPolicy::attempts
       std::exception_ptr conflict;
       std::chrono::nanoseconds wait{0};
@@ -86,6 +61,7 @@ struct TransactionRun {
       const auto started = timed ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
       {
         TransactionType transaction(Lease<Key, Value, Compare>(session, options.read_only));
+        transaction.lease_->announce_by(announcement);
         try {
           if constexpr (std::is_void_v<T>) {
             if constexpr (k_is_coroutine) {
@@ -119,17 +95,19 @@ struct TransactionRun {
           if (!is_retryable(error.code())) throw;
           conflict = std::current_exception();
         }
-        const RetryFsm::Action action = retry.on_conflict();
+        if (transaction.lease_) transaction.lease_->fail();
+        const std::size_t reads = transaction.lease_ ? transaction.lease_->reads().size() : 0;
+        if (reads >= AnnouncementType::k_long) session->conflicts().remember();
+        const RetryFsm::Action action = retry.on_conflict(reads);
         if (!action.again) std::rethrow_exception(conflict);
-        if (transaction.lease_) {
-          auto& state = *transaction.lease_;
-          state.fail();
-          if (action.announce) {
-            const auto took = std::chrono::steady_clock::now() - started;
-            announcement.announce(state.take_reads(), timed ? took : std::chrono::nanoseconds{0});
+        wait = action.pause;
+        if (action.announce && transaction.lease_) {
+          const auto took = std::chrono::steady_clock::now() - started;
+          // The road is cleared for an announced transaction: waiting would only waste the time others give it.
+          if (announcement.announce(transaction.lease_->take_reads(), timed ? took : std::chrono::nanoseconds{0})) {
+            wait = std::chrono::nanoseconds{0};
           }
         }
-        wait = action.pause;
       }
       note_retry(store);
       if (wait.count() > 0) co_await pause(wait);
@@ -151,7 +129,7 @@ struct TransactionRun {
 
   // Commits at once where nothing has to be waited for, which is nearly always; false: use finish.
   static bool try_finish(TransactionType& transaction, Store<Key, Value, Compare>& store,
-                         const Announcement<Key, Value, Compare>& announcement) {
+                         const AnnouncementType& announcement) {
     if (!transaction.active()) return true;  // the closure has committed or rolled back by itself
     auto& state = *transaction.lease_;
     switch (state.try_commit(announcement.get(), true)) {
@@ -167,7 +145,7 @@ struct TransactionRun {
   }
   static asio::awaitable<void> finish(TransactionType& transaction,
                                       const std::shared_ptr<Store<Key, Value, Compare>>& store,
-                                      const Announcement<Key, Value, Compare>& announcement) {
+                                      const AnnouncementType& announcement) {
     auto& state = *transaction.lease_;
     if (state.active()) {
       co_await commit_state(state, store, announcement.get());

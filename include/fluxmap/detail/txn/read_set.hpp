@@ -70,6 +70,12 @@ struct ReadSet {
   std::deque<RangeRead<Key, Value>> ranges;  // a deque: streams keep pointers to theirs
 
   bool empty() const noexcept { return points.empty() && absent.empty() && ranges.empty(); }
+  // Keys read. O(ranges).
+  std::size_t size() const noexcept {
+    std::size_t size = points.size() + absent.size();
+    for (const auto& range : ranges) size += 1 + range.seen.size();
+    return size;
+  }
   void clear() noexcept {
     points.clear();
     absent.clear();

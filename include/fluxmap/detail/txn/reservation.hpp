@@ -1,7 +1,7 @@
 // The guard against starvation of long writers. · layer: txn
 //
-// A transaction that has failed a few times announces what it read in its last attempt. A commit that would overwrite
-// any of that steps aside: it gives up its latches and waits, for a bounded time, until the announcer has committed.
+// A transaction that has lost much work to conflicts announces what it has read. A commit that would overwrite any of
+// that steps aside: it gives up its latches and waits, for a bounded time, until the announcer has committed.
 // (Cicada, Lim et al. 2017, reserves rows after repeated aborts to the same end.) One announcement at a time.
 #pragma once
 
@@ -11,25 +11,74 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <chrono>
-#include <functional>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <vector>
+#include <utility>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+// A set of addresses that its owner adds to while others look into it: open addressing, linear probing, no removal.
+// What is looked up while it is added may be missed.
+class AddressSet {
+ public:
+  // Has room for `count`, and for k_spare more at least.
+  explicit AddressSet(std::size_t count)
+      : mask_(std::bit_ceil(2 * (count + k_spare)) - 1),
+        slots_(std::make_unique<std::atomic<const void*>[]>(mask_ + 1)) {}
+
+  // Its owner only. What does not fit is left out.
+  void add(const void* address) noexcept {
+    if (count_ > mask_ / 4 * 3) return;
+    std::size_t at = place(address);
+    for (;; at = (at + 1) & mask_) {                                        // bounded: a quarter of the slots is empty
+      const void* const here = slots_[at].load(std::memory_order_relaxed);  // we are the only writer
+      if (here == address) return;
+      if (here == nullptr) break;
+    }
+    ++count_;
+    slots_[at].store(address, std::memory_order_relaxed);  // an address to compare with: nothing is reached through it
+  }
+  bool contains(const void* address) const noexcept {
+    for (std::size_t at = place(address);; at = (at + 1) & mask_) {
+      const void* const here = slots_[at].load(std::memory_order_relaxed);  // likewise
+      if (here == address) return true;
+      if (here == nullptr) return false;
+    }
+  }
+
+ private:
+  static constexpr std::size_t k_spare = 256;
+
+  // Fibonacci hashing (Knuth, vol. 3, 6.4).
+  std::size_t place(const void* address) const noexcept {
+    return static_cast<std::size_t>((reinterpret_cast<std::uintptr_t>(address) * 0x9e3779b97f4a7c15U) >> 32) & mask_;
+  }
+
+  const std::size_t mask_;
+  std::size_t count_ = 0;
+  const std::unique_ptr<std::atomic<const void*>[]> slots_;
+};
 
 // Entries are compared as addresses only: one that has been freed and used anew can delay a commit, nothing else.
 template <class Key, class Value>
 struct Reservation {
-  ReadSet<Key, Value> reads;
-  std::vector<const Entry<Key, Value>*> entries;  // of reads.points and of what the ranges saw, sorted
-  std::chrono::steady_clock::time_point until;    // commits do not step aside any longer than this
+  Reservation(std::size_t count, std::uint64_t of, std::chrono::steady_clock::time_point deadline)
+      : entries(count), owner(of), until(deadline) {}
+
+  AddressSet entries;         // of the points read, and of what the ranges saw
+  ReadSet<Key, Value> rest;   // absent keys and ranges
+  const std::uint64_t owner;  // the announcing transaction, the same for all its attempts; see Reservations::new_owner
+  const std::chrono::steady_clock::time_point until;  // commits do not step aside any longer than this
 };
 
 template <class Key, class Value, class Compare>
 class Reservations {
  public:
   using ReservationType = Reservation<Key, Value>;
+  using Clock = std::chrono::steady_clock;
 
   Reservations() = default;
   Reservations(const Reservations&) = delete;
@@ -39,26 +88,30 @@ class Reservations {
   // Cheap: one load of a line that is hardly ever written.
   bool any() const noexcept { return current_.load(std::memory_order_relaxed) != nullptr; }  // a hint, see blocks()
 
+  // A number for a transaction that is going to announce; from 1.
+  std::uint64_t new_owner() noexcept { return owners_.fetch_add(1, std::memory_order_relaxed) + 1; }  // a name only
+
   // Announces `reads` for an attempt that should take about as long as `expected`. Null: another transaction has
   // announced and not finished; try again after the next failure.
-  ReservationType* announce(ReadSet<Key, Value>&& reads, std::chrono::nanoseconds expected) {
-    auto fresh = std::make_unique<ReservationType>();
-    fresh->reads = std::move(reads);
-    for (const auto& point : fresh->reads.points) fresh->entries.push_back(point.entry);
-    for (const auto& range : fresh->reads.ranges) {
+  ReservationType* announce(std::uint64_t owner, ReadSet<Key, Value>&& reads, std::chrono::nanoseconds expected) {
+    if (any()) return nullptr;
+    const auto bound = std::clamp<std::chrono::nanoseconds>(4 * expected, k_least, k_most);
+    auto fresh = std::make_unique<ReservationType>(reads.size(), owner, Clock::now() + bound);
+    for (const auto& range : reads.ranges) {
       for (const auto& seen : range.seen) {
-        if (seen.entry != nullptr) fresh->entries.push_back(seen.entry);
+        if (seen.entry != nullptr) fresh->entries.add(seen.entry);
       }
     }
-    std::sort(fresh->entries.begin(), fresh->entries.end(), std::less<>());
-    fresh->until =
-        std::chrono::steady_clock::now() + std::clamp<std::chrono::nanoseconds>(4 * expected, k_least, k_most);
-    ReservationType* none = nullptr;
-    // [R1] release: the announcement's content; pairs with blocks().
-    if (!current_.compare_exchange_strong(none, fresh.get(), std::memory_order_acq_rel, std::memory_order_relaxed)) {
-      return nullptr;  // relaxed: we do not look at the other one
-    }
-    return fresh.release();
+    return publish(std::move(fresh), std::move(reads));
+  }
+
+  // Announces the points read so far by an attempt that goes on, and adds to them as it reads. For a short time: it may
+  // be suspended in between.
+  ReservationType* announce_early(std::uint64_t owner, const ReadSet<Key, Value>& reads) {
+    if (any()) return nullptr;
+    ReadSet<Key, Value> points;
+    points.points = reads.points;
+    return publish(std::make_unique<ReservationType>(points.size(), owner, Clock::now() + k_early), std::move(points));
   }
 
   // Takes the caller's announcement back.
@@ -72,29 +125,43 @@ class Reservations {
   bool blocks(const Compare& compare, const Write<Key, Value>& write, const ReservationType* mine) const {
     const ReservationType* const other = current_.load(std::memory_order_acquire);  // [R1]
     if (other == nullptr || other == mine) return false;
-    if (std::binary_search(other->entries.begin(), other->entries.end(), write.entry, std::less<>())) return true;
+    if (other->entries.contains(write.entry)) return true;
     const Key& key = write.entry->key;
-    for (const Key& absent : other->reads.absent) {
+    for (const Key& absent : other->rest.absent) {
       if (!compare(absent, key) && !compare(key, absent)) return true;
     }
-    for (const auto& range : other->reads.ranges) {
+    for (const auto& range : other->rest.ranges) {
       if (!compare(key, range.first) && range.contains(compare, key)) return true;
     }
     return false;
   }
 
-  // True while somebody else's announcement stands and has not run out. Inside an epoch guard.
-  bool stands(const ReservationType* mine) const noexcept {
+  // Whose announcement stands and has not run out; 0: nobody's. Inside an epoch guard.
+  std::uint64_t standing() const noexcept {
     const ReservationType* const other = current_.load(std::memory_order_acquire);  // [R1]
-    return other != nullptr && other != mine && std::chrono::steady_clock::now() < other->until;
+    return other != nullptr && Clock::now() < other->until ? other->owner : 0;
   }
 
  private:
+  ReservationType* publish(std::unique_ptr<ReservationType> fresh, ReadSet<Key, Value>&& reads) {
+    for (const auto& point : reads.points) fresh->entries.add(point.entry);
+    reads.points.clear();
+    fresh->rest = std::move(reads);
+    ReservationType* none = nullptr;
+    // [R1] release: the announcement's content; pairs with blocks().
+    if (!current_.compare_exchange_strong(none, fresh.get(), std::memory_order_acq_rel, std::memory_order_relaxed)) {
+      return nullptr;  // relaxed: we do not look at the other one
+    }
+    return fresh.release();
+  }
+
   // How long others step aside at most: long enough for a scheduler's mishap, short enough for a user's patience.
   static constexpr std::chrono::milliseconds k_least{50};
   static constexpr std::chrono::milliseconds k_most{2000};
+  static constexpr std::chrono::milliseconds k_early{1};  // well above what a thousand reads take
 
   alignas(128) std::atomic<ReservationType*> current_{nullptr};
+  std::atomic<std::uint64_t> owners_{0};
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -5,6 +5,7 @@
 // count is touched once per handle, not once per transaction.
 #pragma once
 
+#include <fluxmap/detail/txn/announcement.hpp>
 #include <fluxmap/detail/txn/txn_state.hpp>
 
 #include <atomic>
@@ -30,6 +31,7 @@ class Session : public std::enable_shared_from_this<Session<Key, Value, Compare>
 
   StoreType& store() const noexcept { return *store_; }
   const std::shared_ptr<StoreType>& shared_store() const noexcept { return store_; }
+  ConflictMemory& conflicts() noexcept { return conflicts_; }
 
   // A state that nobody uses; give it back with put.
   std::unique_ptr<State> take() {
@@ -59,6 +61,7 @@ class Session : public std::enable_shared_from_this<Session<Key, Value, Compare>
  private:
   std::shared_ptr<StoreType> store_;
   std::atomic<State*> spare_{nullptr};
+  ConflictMemory conflicts_;
   std::mutex mutex_;  // of this handle only, for those that keep several transactions open at once
   std::vector<std::unique_ptr<State>> more_;
   std::size_t states_ = 0;

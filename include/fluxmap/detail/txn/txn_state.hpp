@@ -5,6 +5,7 @@
 // write set keeps its values.
 #pragma once
 
+#include <fluxmap/detail/txn/announcement.hpp>
 #include <fluxmap/detail/txn/commit.hpp>
 #include <fluxmap/detail/txn/read_set.hpp>
 #include <fluxmap/detail/txn/store.hpp>
@@ -69,6 +70,13 @@ class TxnState {
     now_.forget();
     next_serial();
     active_ = true;
+  }
+
+  // What is read until the end of this transaction, or of the announcement, is added to that.
+  void announce_by(Announcement<Key, Value, Compare>& announcement) noexcept {
+    if (read_only_) return;
+    announcement_ = &announcement;
+    announcement.attach(&announcement_);
   }
 
   bool active() const noexcept { return active_; }
@@ -283,6 +291,7 @@ class TxnState {
 
   const std::string& conflict_key() const noexcept { return conflict_; }
 
+  const ReadSet<Key, Value>& reads() const noexcept { return reads_; }
   // What a failed transaction had read, for an announcement; empties it.
   ReadSet<Key, Value> take_reads() {
     ReadSet<Key, Value> reads = std::move(reads_);
@@ -318,6 +327,7 @@ class TxnState {
     writes_.clear();
     order_.clear();
     savepoints_.clear();
+    if (announcement_ != nullptr) std::exchange(announcement_, nullptr)->attach(nullptr);
     store_.snapshots.withdraw(slot_);
   }
 
@@ -334,6 +344,7 @@ class TxnState {
     if (found.live(now_)) {
       if (store_.limiter != nullptr) store_.limiter->accesses.touch(guard.slot(), entry->access);
       if (!read_only_) reads_.add(entry, found.version);
+      if (announcement_ != nullptr) announcement_->on_read(guard, *entry, reads_);
       return std::addressof(found.version->value);
     }
     if (!read_only_) {
@@ -445,6 +456,7 @@ class TxnState {
   bool read_only_ = false;
   bool doomed_ = false;      // something read was overwritten; may still end as a reader
   bool keep_reads_ = false;  // end() leaves the read set to take_reads
+  Announcement<Key, Value, Compare>* announcement_ = nullptr;
   std::string conflict_;
   ReadSet<Key, Value> reads_;
   WriteSet<Key, Value, Compare> writes_;
