@@ -20,8 +20,8 @@ set(CPACK_DEBIAN_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 # Debian 12 has Boost 1.81 beside its default, which is older.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "libboost-dev (>= 1.81) | libboost1.81-dev")
-set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "${PROJECT_DESCRIPTION}
- Headers only. Strictly serializable transactions whose readers never wait or
- abort, lazy scans over one snapshot, and a log with checkpoints.")
+set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
+  "Headers only. Strictly serializable transactions whose readers never wait or
+abort, lazy scans over one snapshot, and a log with checkpoints.")
 
 include(CPack)
