@@ -5,7 +5,7 @@
 #   lines indented in a comment             keep their form
 #   namespace fluxmap::inline FLUXMAP_ABI   becomes namespace fluxmap
 #   namespace detail, specialisations       are left out
-#   friends, requires, detail's types        are left out, or spelt as a reader would
+#   friends, requires, detail's types       are left out, or spelt as a reader would
 { line[NR] = $0 }
 
 # Text of a comment: what looks like a tag is none, outside of backquotes.

@@ -15,10 +15,10 @@ namespace fluxmap::inline FLUXMAP_ABI {
 // After `reserve_after` failures the transaction announces what it read, and commits that would overwrite it step
 // aside for a bounded time, so that short transactions cannot starve a long one.
 struct RetryPolicy {
-  unsigned attempts = 64;  // how often the closure runs at most; 1: never retry
+  unsigned attempts = 64;                       // how often the closure runs at most; 1: never retry
   std::chrono::microseconds backoff{20};        // the longest pause before the second retry; it doubles with each
   std::chrono::microseconds backoff_cap{2000};  // but no pause is longer
-  unsigned reserve_after = 4;  // 0: never announce
+  unsigned reserve_after = 4;                   // 0: never announce
 };
 
 // What a transaction is given when it begins.
