@@ -26,6 +26,7 @@ struct BuilderAccess;
 template <class Key, class Value, class Compare>
 class DatabaseBuilder {
  public:
+  // What build() makes.
   using DatabaseType = Database<Key, Value, Compare>;
 
   // No log: what is in memory is all there is. The default.
@@ -52,10 +53,12 @@ class DatabaseBuilder {
     setup_.log.flush_interval = interval;
     return *this;
   }
+  // See flush_interval.
   DatabaseBuilder& flush_after_commits(std::size_t commits) {
     setup_.log.flush_after_commits = commits;
     return *this;
   }
+  // See flush_interval.
   DatabaseBuilder& flush_after_bytes(std::size_t bytes) {
     setup_.log.flush_after_bytes = bytes;
     return *this;

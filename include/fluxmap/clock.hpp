@@ -12,30 +12,36 @@ namespace fluxmap::inline FLUXMAP_ABI {
 // throw and may be called by any thread at any time.
 class Clock {
  public:
+  // Of the system clock: deadlines are kept on the disk.
   using time_point = std::chrono::system_clock::time_point;
 
   Clock() = default;
   Clock(const Clock&) = delete;
   Clock& operator=(const Clock&) = delete;
   virtual ~Clock() = default;
+  // The time by which entries expire.
   virtual time_point now() const noexcept = 0;
 };
 
 // The wall clock. The default.
 class SystemClock final : public Clock {
  public:
+  // Asks the operating system.
   time_point now() const noexcept override { return std::chrono::system_clock::now(); }
 };
 
 // Stands still unless it is told otherwise; for tests. Thread-safe.
 class ManualClock final : public Clock {
  public:
+  // Stands at `start`.
   explicit ManualClock(time_point start = std::chrono::system_clock::now()) noexcept
       : now_(start.time_since_epoch().count()) {}
 
+  // What it was set to.
   time_point now() const noexcept override {
     return time_point(time_point::duration(now_.load(std::memory_order_acquire)));  // pairs with advance
   }
+  // Moves the time on.
   void advance(std::chrono::nanoseconds by) noexcept {
     const auto ticks = std::chrono::duration_cast<time_point::duration>(by).count();
     now_.fetch_add(ticks, std::memory_order_acq_rel);  // what was done before is seen by who sees the new time

@@ -50,6 +50,7 @@
 
 namespace fluxmap::inline FLUXMAP_ABI {
 
+// A view of bytes; owns nothing.
 using Bytes = std::span<const std::byte>;
 
 namespace detail {
@@ -124,6 +125,7 @@ class Encoder {
 // bytes. Cheap to copy, which is how to look ahead. Not thread-safe.
 class Decoder {
  public:
+  // Reads `bytes`, which must outlive the decoder and what read() hands out.
   explicit Decoder(Bytes bytes) noexcept : bytes_(bytes) {}
 
   // The next `size` bytes: a view of what the decoder was given.
@@ -158,7 +160,9 @@ class Decoder {
     }
   }
 
+  // Bytes that are left.
   std::size_t remaining() const noexcept { return bytes_.size() - position_; }
+  // Bytes that have been read.
   std::size_t position() const noexcept { return position_; }
 
  private:
@@ -169,8 +173,8 @@ class Decoder {
   unsigned nesting_ = 0;
 };
 
-// Codec<T> writes and reads a T. Built in for the types listed above; one is needed only by a database that is kept on
-// disk. Specialise it for your own types, in any translation unit that uses them and before the first use:
+// Codec<T> writes and reads a T. Built in for the types listed in codec.hpp; one is needed only by a database that is
+// kept on disk. Specialise it for your own types, in any translation unit that uses them and before the first use:
 //
 //   template <>
 //   struct fluxmap::Codec<Account> {
@@ -375,13 +379,16 @@ struct AggregateCodec<T, std::tuple<Field&...>> {
 
 // Numbers, enumerations and aggregates are the primary template, not specialisations, so that no partial specialisation
 // of a user's is ambiguous with them.
+
 template <class T>
 struct Codec {
   static_assert(detail::k_has_codec<T>,
                 "fluxmap has no codec for this type: specialise fluxmap::Codec<T> (see fluxmap/codec.hpp)");
 
+  // Whether many at once are copied as they lie in memory. For the built-in codecs only.
   static constexpr bool copied_raw = detail::is_copied_raw<T>();
 
+  // Appends the value's bytes.
   static void encode(const T& value, Encoder& out) {
     if constexpr (std::is_enum_v<T>) {
       Codec<std::underlying_type_t<T>>::encode(static_cast<std::underlying_type_t<T>>(value), out);
@@ -396,6 +403,7 @@ struct Codec {
     }
   }
 
+  // Reads what encode has written. Throws errc::decode_failed.
   static T decode(Decoder& in) {
     if constexpr (std::is_enum_v<T>) {
       return static_cast<T>(Codec<std::underlying_type_t<T>>::decode(in));
@@ -412,6 +420,7 @@ struct Codec {
     }
   }
 
+  // The type, as codec_fingerprint() spells it. For the built-in codecs only.
   static void spell(detail::Spelling& out) {
     if constexpr (std::is_enum_v<T>) {
       out.add("enum:");

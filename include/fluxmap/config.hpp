@@ -14,6 +14,7 @@
 #define FLUXMAP_ABI v1
 #endif
 
+// All of the library. What is in fluxmap::detail is not for users; the inline namespace keeps builds apart.
 namespace fluxmap {
 inline namespace FLUXMAP_ABI {}
 }  // namespace fluxmap

@@ -79,12 +79,13 @@ class Database {
   using error_code = boost::system::error_code;
 
  public:
-  using key_type = Key;
-  using mapped_type = Value;
-  using key_compare = Compare;
+  using key_type = Key;         // what the template was given
+  using mapped_type = Value;    // likewise
+  using key_compare = Compare;  // likewise
 
   // In memory, with default options.
   Database() : Database(Compare(), k_default_p) {}
+  // The way to a database with other options.
   static DatabaseBuilder<Key, Value, Compare> builder() { return {}; }
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;

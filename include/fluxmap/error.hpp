@@ -86,6 +86,7 @@ inline constexpr ErrorCategory error_category_instance{};
 // The category of errc. Thread-safe, never destroyed.
 inline const boost::system::error_category& error_category() noexcept { return detail::error_category_instance; }
 
+// Lets an errc stand where an error_code is wanted.
 inline boost::system::error_code make_error_code(errc code) noexcept {
   return boost::system::error_code(static_cast<int>(code), error_category());
 }
@@ -99,11 +100,13 @@ inline bool is_retryable(const boost::system::error_code& code) noexcept {
 // type can be formatted neither as a string nor with operator<<.
 class ConflictError : public boost::system::system_error {
  public:
+  // With the key as text.
   explicit ConflictError(std::string key)
       : boost::system::system_error(make_error_code(errc::serialization_conflict),
                                     key.empty() ? std::string("fluxmap") : "fluxmap: key " + key),
         key_(std::move(key)) {}
 
+  // The key as text; may be empty.
   const std::string& key() const noexcept { return key_; }
 
  private:

@@ -39,8 +39,8 @@ class Handle {
   using error_code = boost::system::error_code;
 
  public:
-  using Transaction = TransactionType;
-  using RangeStream = fluxmap::RangeStream<Key, Value, Compare>;
+  using Transaction = TransactionType;                            // what begin() makes and closures are given
+  using RangeStream = fluxmap::RangeStream<Key, Value, Compare>;  // what range_stream() and prefix_scan_stream() make
 
   // A copy of the value; nothing if there is none. Expected O(log n); writes nothing shared (with a memory limit: the
   // entry's own note of its last access).
@@ -50,6 +50,7 @@ class Handle {
     visit(key, [&](const Value& found) { value.emplace(found); });
     return value;
   }
+  // Whether there is a value; otherwise as get.
   template <class K>
   bool contains(const K& key) const {
     return visit(key, [](const Value&) {});
@@ -78,21 +79,22 @@ class Handle {
     return values;
   }
 
-  // The keys in [first, last) or with a prefix (string-like keys, ordered as by std::less), ascending, with copies of
-  // their values, from one snapshot. O(log n + length).
+  // The keys in [first, last), ascending, with copies of their values, from one snapshot. O(log n + length).
   template <class F, class L>
   std::vector<std::pair<Key, Value>> range(const F& first, const L& last) const {
     return snapshot_transaction().range(first, last);
   }
+  // The same for the keys that begin with `prefix`; keys must be string-like and ordered as by std::less.
   template <class P>
   std::vector<std::pair<Key, Value>> prefix_scan(const P& prefix) const {
     return snapshot_transaction().prefix_scan(prefix);
   }
-  // The same, lazily, from a snapshot taken now and kept until the stream is destroyed. See RangeStream.
+  // As range, lazily, from a snapshot taken now and kept until the stream is destroyed. See RangeStream.
   template <class F, class L>
   RangeStream range_stream(const F& first, const L& last) const {
     return RangeStream(Lease(session_, true), TransactionType::half_open(first, last));
   }
+  // As prefix_scan, lazily, from a snapshot taken now and kept until the stream is destroyed. See RangeStream.
   template <class P>
   RangeStream prefix_scan_stream(const P& prefix) const {
     return RangeStream(Lease(session_, true), TransactionType::with_prefix(prefix));

@@ -16,12 +16,13 @@
 
 namespace fluxmap::inline FLUXMAP_ABI {
 
-// MemorySize<T>::of(x): the bytes that x takes, itself included: sizeof plus what it owns on the heap, with what the
+// `MemorySize<T>::of`: the bytes that a T takes, itself included: sizeof plus what it owns on the heap, with what the
 // allocator adds. Built in for what Codec is built in for; plain aggregates count field by field, and what frees
 // nothing when it is destroyed counts sizeof alone. Specialise it for your own types that own memory. `of` must not
 // throw and must give the same answer for the same object as long as it is not changed.
 template <class T>
 struct MemorySize {
+  // The bytes that `value` takes.
   static constexpr std::size_t of(const T& value) noexcept {
     if constexpr (std::is_trivially_destructible_v<T> || !std::is_class_v<T> || !std::is_aggregate_v<T>) {
       static_cast<void>(value);

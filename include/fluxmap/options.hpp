@@ -16,16 +16,18 @@ namespace fluxmap::inline FLUXMAP_ABI {
 // aside for a bounded time, so that short transactions cannot starve a long one. What a failure has cost counts too:
 // `reads_per_failure` keys read in vain are as good as one more failure, so a long transaction announces sooner.
 struct RetryPolicy {
-  unsigned attempts = 64;  // how often the closure runs at most; 1: never retry
-  std::chrono::microseconds backoff{20};
-  std::chrono::microseconds backoff_cap{2000};
-  unsigned reserve_after = 4;  // 0: never announce
-  static constexpr unsigned reads_per_failure = 16;
+  unsigned attempts = 64;                            // how often the closure runs at most; 1: never retry
+  std::chrono::microseconds backoff{20};             // the longest pause before the second retry; it doubles with each
+  std::chrono::microseconds backoff_cap{2000};       // but no pause is longer
+  unsigned reserve_after = 4;                        // 0: never announce
+  static constexpr unsigned reads_per_failure = 16;  // keys
 };
 
+// What a transaction is given when it begins.
 struct TransactionOptions {
   // Reads one snapshot, never aborts, never waits, and makes nobody else abort or wait; writes throw errc::read_only.
   bool read_only = false;
+  // Of Handle::transaction alone: who begins a transaction by hand runs it again by hand.
   RetryPolicy retry = {};
 };
 
@@ -41,7 +43,7 @@ enum class Eviction {
 
 // A time to live for one write: it takes the place of the database's.
 struct ExpiresAfter {
-  std::chrono::milliseconds time;
+  std::chrono::milliseconds time;  // positive, or the write fails with errc::invalid_option
 };
 
 // What Database::scan_metadata tells of an entry.
@@ -59,7 +61,7 @@ struct KeyMetadata {
 
 // When the database frees versions by itself.
 struct VacuumOptions {
-  std::chrono::milliseconds interval{30000};
+  std::chrono::milliseconds interval{30000};  // between two runs; positive
 };
 
 // Where and how the log is kept.

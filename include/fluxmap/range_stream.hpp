@@ -33,7 +33,7 @@ class RangeStream {
   using Range = detail::RangeRead<Key, Value>;
 
  public:
-  using value_type = std::pair<const Key&, const Value&>;
+  using value_type = std::pair<const Key&, const Value&>;  // an item
 
   class iterator {
    public:
@@ -56,7 +56,9 @@ class RangeStream {
     RangeStream* stream_;
   };
 
+  // The stream moved from must not be used any more.
   RangeStream(RangeStream&&) noexcept = default;
+  // Likewise; this stream's snapshot is let go.
   RangeStream& operator=(RangeStream&&) noexcept = default;
 
   // Where the stream stands: at its first item when nothing has been taken yet. Single pass.
@@ -67,6 +69,7 @@ class RangeStream {
     }
     return iterator(*this);
   }
+  // Where no item is left.
   std::default_sentinel_t end() const noexcept { return {}; }
 
   // The next item, or nothing at the end; for loops that are not range-for.

@@ -47,9 +47,11 @@ class Transaction {
   using Range = detail::RangeRead<Key, Value>;
 
  public:
-  using RangeStream = fluxmap::RangeStream<Key, Value, Compare>;
+  using RangeStream = fluxmap::RangeStream<Key, Value, Compare>;  // what range_stream() and prefix_scan_stream() make
 
+  // The one moved from has ended.
   Transaction(Transaction&&) noexcept = default;
+  // Likewise; the transaction that was here is rolled back.
   Transaction& operator=(Transaction&&) noexcept = default;
   ~Transaction() = default;
 
@@ -60,6 +62,7 @@ class Transaction {
     return state().get(detail::lookup_key<Key, Compare>(key));
   }
 
+  // Whether there is a value, own writes included; counts as a read of the key.
   template <class K>
   bool contains(const K& key) {
     return get(key) != nullptr;
@@ -86,11 +89,12 @@ class Transaction {
     return collect(with_prefix(prefix));
   }
 
-  // The same, lazily. See RangeStream.
+  // As range, lazily. See RangeStream.
   template <class F, class L>
   RangeStream range_stream(const F& first, const L& last) {
     return RangeStream(lease().session(), state(), half_open(first, last));
   }
+  // As prefix_scan, lazily. See RangeStream.
   template <class P>
   RangeStream prefix_scan_stream(const P& prefix) {
     return RangeStream(lease().session(), state(), with_prefix(prefix));
@@ -112,6 +116,7 @@ class Transaction {
     return state().remove(detail::lookup_key<Key, Compare>(key));
   }
 
+  // A place to roll back to: the writes so far stay.
   Savepoint savepoint() {
     const std::uint64_t number = state().add_savepoint();
     return Savepoint(&state(), state().serial(), number);
@@ -140,6 +145,7 @@ class Transaction {
     if (lease_) lease_->roll_back();
   }
 
+  // False once commit or rollback has been called, and for one moved from.
   bool active() const noexcept { return lease_ && lease_->active(); }
 
  private:

@@ -1,0 +1,83 @@
+# Usage: cmake -DROOT=<repository> -DVERSION=<x.y.z> -P check_recipes.cmake
+# What can be told of the recipes without a registry: they parse, and what they say agrees with the tree. The version has
+# one home, include/fluxmap/version.hpp, which VERSION comes from; who cannot read it there is compared with it here.
+cmake_minimum_required(VERSION 3.21)
+
+set(faults "")
+function(fault what)
+  set(faults "${faults}  ${what}\n" PARENT_SCOPE)
+endfunction()
+
+# vcpkg
+set(port "${ROOT}/packaging/vcpkg/ports/fluxmap")
+file(READ "${port}/vcpkg.json" manifest)
+string(JSON name GET "${manifest}" name)  # fails where it is not JSON
+string(JSON version GET "${manifest}" version-semver)
+if(NOT name STREQUAL "fluxmap" OR NOT version STREQUAL VERSION)
+  fault("vcpkg.json is of ${name} ${version}")
+endif()
+set(listed)
+string(JSON count LENGTH "${manifest}" dependencies)
+math(EXPR last "${count} - 1")
+foreach(i RANGE ${last})
+  string(JSON dependency GET "${manifest}" dependencies ${i} name)
+  list(APPEND listed "${dependency}")
+endforeach()
+get_filename_component(source "${port}/../../../.." ABSOLUTE)
+if(NOT source STREQUAL ROOT OR NOT EXISTS "${port}/portfile.cmake" OR NOT EXISTS "${port}/usage")
+  fault("the port does not lie where portfile.cmake takes the source from")
+endif()
+
+# Every part of Boost that the headers include is a dependency, and the other way round.
+file(GLOB_RECURSE headers "${ROOT}/include/fluxmap/*.hpp")
+set(used)
+foreach(header IN LISTS headers)
+  file(STRINGS "${header}" lines REGEX "^#include <boost/")
+  foreach(line IN LISTS lines)
+    string(REGEX REPLACE "^#include <boost/([a-z0-9_]+).*$" "\\1" part "${line}")
+    string(REPLACE "_" "-" part "${part}")
+    list(APPEND used "boost-${part}")
+  endforeach()
+endforeach()
+list(REMOVE_DUPLICATES used)
+list(SORT used)
+list(FILTER listed INCLUDE REGEX "^boost-")
+list(SORT listed)
+if(NOT used STREQUAL listed)
+  fault("vcpkg.json depends on ${listed}; the headers include ${used}")
+endif()
+
+# Conan
+find_program(python NAMES python3 python)
+if(python)
+  foreach(recipe IN ITEMS conanfile.py test_package/conanfile.py)
+    execute_process(COMMAND "${python}" -c "import ast, sys; ast.parse(open(sys.argv[1]).read())" "${ROOT}/${recipe}"
+      RESULT_VARIABLE status ERROR_VARIABLE error)
+    if(NOT status EQUAL 0)
+      fault("${recipe}: ${error}")
+    endif()
+  endforeach()
+else()
+  message(STATUS "no python here: the syntax of the Conan recipe is not checked")
+endif()
+file(READ "${ROOT}/conanfile.py" recipe)
+if(NOT recipe MATCHES "\"version.hpp\"" OR recipe MATCHES "\n *version *=")
+  fault("conanfile.py does not take the version from version.hpp")
+endif()
+
+# What people read.
+file(READ "${ROOT}/CHANGELOG.md" changelog)
+if(NOT "${changelog}" MATCHES "\n## ([0-9.]+)" OR NOT CMAKE_MATCH_1 STREQUAL VERSION)
+  fault("CHANGELOG.md begins with ${CMAKE_MATCH_1}")
+endif()
+file(READ "${ROOT}/README.md" readme)
+string(REGEX REPLACE "[.][0-9]+$" "" minor "${VERSION}")
+string(FIND "${readme}" "find_package(fluxmap ${minor} CONFIG REQUIRED)" at)
+if(at LESS 0)
+  fault("README.md does not ask for version ${minor}")
+endif()
+
+if(NOT faults STREQUAL "")
+  message(FATAL_ERROR "not as include/fluxmap/version.hpp and the headers say (version ${VERSION}):\n${faults}")
+endif()
+message(STATUS "version ${VERSION} everywhere; ${used}")
