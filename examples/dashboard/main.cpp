@@ -1,5 +1,7 @@
 // A database at work, and a page that shows its statistics moving: dashboard --port 8080, then open what it prints.
 //   /  the page      /stats.json  what it plots      /metrics  the same for Prometheus
+#include <fluxmap/prometheus.hpp>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -7,7 +9,6 @@
 #include <chrono>
 #include <csignal>
 #include <exception>
-#include <fluxmap/prometheus.hpp>
 #include <iostream>
 #include <memory>
 #include <optional>
