@@ -25,6 +25,7 @@ namespace {
 
 constexpr auto k_token = asio::as_tuple(asio::use_awaitable);  // errors are values here
 constexpr std::chrono::milliseconds k_pause_after_failure{100};
+constexpr std::chrono::milliseconds k_linger{1000};
 constexpr std::size_t k_drain_bytes = 1 << 20;
 
 struct Connection {
@@ -115,10 +116,10 @@ Message message(HttpResponse&& response, unsigned version, bool keep_alive, bool
 }
 
 // Closed while something sent has not been read, a socket takes back what it has answered: read on, for a while.
-asio::awaitable<void> hang_up(Connection& connection, std::chrono::milliseconds time) {
+asio::awaitable<void> hang_up(Connection& connection) {
   beast::error_code ignored;
   connection.stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
-  connection.stream.expires_after(time);
+  connection.stream.expires_after(k_linger);
   std::string sink(4096, '\0');
   for (std::size_t drained = 0; drained < k_drain_bytes;) {
     connection.waits_for_request = true;  // nothing is lost if it is stopped here
@@ -153,7 +154,7 @@ asio::awaitable<void> serve(std::shared_ptr<HttpServer::State> state, tcp::socke
     if (unsent) co_return;
     if (!keep_alive) break;
   }
-  co_await hang_up(connection, limits.idle);
+  co_await hang_up(connection);
 }
 
 asio::awaitable<void> accept(std::shared_ptr<HttpServer::State> state) {
