@@ -10,7 +10,7 @@
 cmake_minimum_required(VERSION 3.21)
 
 set(front_headers database builder handle transaction range_stream)
-set(vocabulary_headers clock options stats error codec memory_size fwd version config detail/config)
+set(vocabulary_headers clock options stats prometheus error codec memory_size fwd version config detail/config)
 
 # The layer of a header, given relative to INCLUDE_DIR; "vocabulary", or "" where it belongs to none.
 function(layer_of header out)
