@@ -14,8 +14,7 @@ namespace resp {
 
 inline constexpr std::string_view k_syntax_error = "ERR syntax error";
 inline constexpr std::string_view k_not_an_integer = "ERR value is not an integer or out of range";
-inline constexpr std::string_view k_too_long =
-    "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+inline constexpr std::string_view k_too_long = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
 
 inline char small_letter(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 

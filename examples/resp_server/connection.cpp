@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t k_send_early = std::size_t{256} << 10;  // bytes of replies that are not kept for one write
 
-constexpr std::size_t k_at_a_time = 1024;                     // requests
+constexpr std::size_t k_at_a_time = 1024;  // requests
 
 }  // namespace
 

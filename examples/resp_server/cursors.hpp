@@ -1,8 +1,9 @@
 // SCAN's cursors. Redis's are integers, an ordered map's are keys; this table says which key an integer stands for.
 //
 // SCAN walks the keys in order, a stretch for each call, so every key that is there from the first call to the last is
-// returned exactly once, and no call depends on what was written between. The table is bounded, in cursors and in bytes:
-// a cursor that has been forgotten, because many others were handed out since, is refused and never taken for another.
+// returned exactly once, and no call depends on what was written between. The table is bounded, in cursors and in
+// bytes: a cursor that has been forgotten, because many others were handed out since, is refused and never taken for
+// another.
 #pragma once
 
 #include <cstddef>

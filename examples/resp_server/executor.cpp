@@ -12,7 +12,7 @@
 namespace resp {
 namespace {
 
-constexpr std::size_t k_most_together = 256;   // writes of a pipeline in one transaction
+constexpr std::size_t k_most_together = 256;  // writes of a pipeline in one transaction
 constexpr std::size_t k_most_watched = 1024;  // keys of one client
 
 bool is_data(const Request& request) noexcept {
@@ -144,7 +144,8 @@ boost::asio::awaitable<void> Executor::write_together(std::span<const Request> r
   }
 }
 
-// MULTI, EXEC, WATCH ----------------------------------------------------------------------------------------------------
+// MULTI, EXEC, WATCH
+// ----------------------------------------------------------------------------------------------------
 
 bool Executor::run_session(const Request& request) {
   const std::string_view name = request.command->name;

@@ -13,9 +13,9 @@ namespace resp {
 namespace {
 
 struct Condition {
-  bool if_none = false;  // NX: only where there is no deadline yet
-  bool if_some = false;  // XX
-  bool if_later = false;  // GT: no deadline counts as the last of all
+  bool if_none = false;     // NX: only where there is no deadline yet
+  bool if_some = false;     // XX
+  bool if_later = false;    // GT: no deadline counts as the last of all
   bool if_earlier = false;  // LT
 
   bool allows(std::int64_t old, std::int64_t deadline) const noexcept {

@@ -23,8 +23,9 @@ std::string server_info(const Shared& shared, std::string_view section) {
     return true;
   };
   if (begins("server", "Server")) {
-    fmt::format_to(out, "redis_version:7.0.0\r\nredis_mode:standalone\r\nserver_name:fluxmap\r\nfluxmap_version:{}.{}.{}\r\n",
-                   FLUXMAP_VERSION_MAJOR, FLUXMAP_VERSION_MINOR, FLUXMAP_VERSION_PATCH);
+    fmt::format_to(
+        out, "redis_version:7.0.0\r\nredis_mode:standalone\r\nserver_name:fluxmap\r\nfluxmap_version:{}.{}.{}\r\n",
+        FLUXMAP_VERSION_MAJOR, FLUXMAP_VERSION_MINOR, FLUXMAP_VERSION_PATCH);
     fmt::format_to(out, "process_id:{}\r\ntcp_port:{}\r\nuptime_in_seconds:{}\r\nio_threads_active:{}\r\n", ::getpid(),
                    shared.options.port, std::chrono::duration_cast<std::chrono::seconds>(up).count(),
                    shared.options.threads);

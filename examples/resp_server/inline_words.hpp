@@ -44,7 +44,8 @@ inline bool take_quoted(std::string_view line, std::size_t& at, char quote, std:
       word += c;
     } else if (quote == '\'') {
       word += line[at] == '\'' ? line[at++] : c;  // the only escape there
-    } else if (line[at] == 'x' && at + 2 < line.size() && hex_digit(line[at + 1]) >= 0 && hex_digit(line[at + 2]) >= 0) {
+    } else if (line[at] == 'x' && at + 2 < line.size() && hex_digit(line[at + 1]) >= 0 &&
+               hex_digit(line[at + 2]) >= 0) {
       word += static_cast<char>(hex_digit(line[at + 1]) * 16 + hex_digit(line[at + 2]));
       at += 3;
     } else {

@@ -1,6 +1,6 @@
-// Requests of the Redis protocol out of untrusted bytes: arrays of bulk strings, and inline commands as people type them
-// into a terminal. No I/O, and no memory for what was only announced: a request of a billion arguments costs nothing
-// until they come.
+// Requests of the Redis protocol out of untrusted bytes: arrays of bulk strings, and inline commands as people type
+// them into a terminal. No I/O, and no memory for what was only announced: a request of a billion arguments costs
+// nothing until they come.
 //
 // The caller keeps the bytes. It hands over all that it has from the beginning of a request on, and more of the same
 // after `incomplete`; the parser remembers where it stopped, so that a request which comes byte by byte takes linear
@@ -53,8 +53,6 @@ class RequestParser {
 
   // Of the last complete request.
   std::size_t consumed() const noexcept { return consumed_; }
-  // After `incomplete`: at least so many bytes of the request, from its beginning, are to come.
-  std::size_t wanted() const noexcept { return bulk_ ? position_ + *bulk_ + 2 : position_ + 1; }
   const std::string& error() const noexcept { return error_; }
   // The arguments of the inline commands so far are not needed any more.
   void forget_words() noexcept { words_.clear(); }
@@ -137,11 +135,11 @@ class RequestParser {
   static constexpr std::size_t k_kept_places = 1024;
 
   const RequestLimits limits_;
-  std::size_t position_ = 0;  // everything before it has been understood
-  std::size_t searched_ = 0;  // there is no end of a line between position_ and here
-  std::size_t line_end_ = 0;  // where the line after the last one found begins
-  bool counted_ = false;      // the array's length is known
-  std::size_t missing_ = 0;   // arguments still to come
+  std::size_t position_ = 0;                                 // everything before it has been understood
+  std::size_t searched_ = 0;                                 // there is no end of a line between position_ and here
+  std::size_t line_end_ = 0;                                 // where the line after the last one found begins
+  bool counted_ = false;                                     // the array's length is known
+  std::size_t missing_ = 0;                                  // arguments still to come
   std::optional<std::size_t> bulk_;                          // the length of the one being read
   std::vector<std::pair<std::size_t, std::size_t>> places_;  // of the arguments: offset, length
   std::deque<std::string> words_;                            // a deque: what it holds stays where it is

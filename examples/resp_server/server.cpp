@@ -29,7 +29,7 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::chrono::seconds k_patience{5};               // with clients that do not take their replies, at the end
+constexpr std::chrono::seconds k_patience{5};              // with clients that do not take their replies, at the end
 constexpr std::chrono::milliseconds k_without_files{100};  // before accepting again
 
 std::shared_ptr<Database> open_database(const Options& options) {

@@ -5,7 +5,8 @@
 //
 //   · the stamp of the entry, 0 where there was none. Every write has another stamp, so the same value written again
 //     counts as a change, as it does in Redis.
-//   · a flag that every writer of the key sets before it commits, if somebody watches it. It catches what a stamp cannot:
+//   · a flag that every writer of the key sets before it commits, if somebody watches it. It catches what a stamp
+//   cannot:
 //     a key that was absent, was made and was removed again.
 //
 // A writer that began before WATCH was answered may not have seen that the key is watched. Its write is found by the
@@ -59,7 +60,7 @@ class WatchTable {
       while (at != end) at = at->second == &watcher ? watchers_.erase(at) : std::next(at);
     }
     watcher.keys.clear();
-    watcher.touched.store(false, std::memory_order_relaxed);  // nobody else knows it any more
+    watcher.touched.store(false, std::memory_order_relaxed);      // nobody else knows it any more
     watched_.store(watchers_.size(), std::memory_order_relaxed);  // a writer that sees it late only looks in vain
   }
   // Before a write of `key` commits; `self` is the watcher on whose behalf it is written: inside its own EXEC.
