@@ -19,7 +19,8 @@ namespace {
 
 constexpr std::size_t k_send_early = std::size_t{256} << 10;  // bytes of replies that are not kept for one write
 
-constexpr std::size_t k_at_a_time = 1024;  // requests
+constexpr std::size_t k_requests = 1024;  // that are parsed before they are run
+constexpr std::size_t k_words = 65536;    // the same, of all of them
 
 }  // namespace
 
@@ -62,10 +63,11 @@ asio::awaitable<void> Connection::run() {
 Connection::Parsed Connection::parse_requests() {
   requests_.clear();
   words_.clear();
+  if (words_.capacity() > k_words) words_.shrink_to_fit();
   places_.clear();
   parser_.forget_words();
   auto status = RequestParser::Status::complete;
-  while (places_.size() < k_at_a_time) {
+  while (places_.size() < k_requests && words_.size() < k_words) {
     const std::size_t first = words_.size();
     status = parser_.parse(buffer_.bytes(), words_);
     if (status != RequestParser::Status::complete) break;

@@ -15,16 +15,17 @@ namespace {
 constexpr std::size_t k_most_together = 256;  // writes of a pipeline in one transaction
 constexpr std::size_t k_most_watched = 1024;  // keys of one client
 
-bool is_data(const Request& request) noexcept {
-  return request.command != nullptr && request.command->takes(request.args.size()) &&
-         (request.command->kind == Kind::read || request.command->kind == Kind::write);
+// Names its keys. What walks over all keys is run alone: it costs as much as there are.
+bool has_keys(const Request& request) noexcept {
+  return request.command != nullptr && request.command->first_key > 0 && request.command->takes(request.args.size());
 }
 
 // How many of the requests to run in one transaction with the first, which is a write: up to the last write before
-// something else than reads and writes.
+// something that is not to be run with others.
 std::size_t together(std::span<const Request> requests) noexcept {
-  std::size_t count = 0;
-  for (std::size_t at = 0; at < std::min(requests.size(), k_most_together) && is_data(requests[at]); ++at) {
+  std::size_t count = 1;
+  for (std::size_t at = 0; at < std::min(requests.size(), k_most_together) && has_keys(requests[at]); ++at) {
+    if (requests[at].command->kind == Kind::session) break;
     if (requests[at].command->kind == Kind::write) count = at + 1;
   }
   return count;
