@@ -1,0 +1,62 @@
+// Runs the requests of one client, in order, each as a transaction.
+//
+// What cannot wait is run by a plain function: reads, which touch memory only, and whatever needs no keys. Writes may
+// wait for the log. Those that come in one pipeline are run together, as one transaction: one commit and one wait for
+// the log instead of many. A client cannot tell the difference, except that nobody sees a part of its pipeline.
+#pragma once
+
+#include <fluxmap/fluxmap.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "client.hpp"
+#include "command.hpp"
+#include "reply.hpp"
+#include "shared.hpp"
+
+namespace resp {
+
+struct Request {
+  const Command* command;  // nullptr: there is none of that name
+  Args args;
+};
+
+class Executor {
+ public:
+  Executor(Shared& shared, Client& client, Reply& reply)
+      : shared_(shared), client_(client), reply_(reply), handle_(shared.database->handle()) {}
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+  ~Executor() { shared_.watches.forget(client_.watcher); }
+
+  // False: nothing has happened, the request may have to wait: run_some.
+  bool run_now(const Request& request);
+  // Runs the first request and those behind it that go with it; how many. All must stay where they are meanwhile.
+  boost::asio::awaitable<std::size_t> run_some(std::span<const Request> requests);
+
+ private:
+  // Requests that are refused break a MULTI.
+  bool refuse(std::string_view why);
+  bool run_session(const Request& request);
+  void read(const Request& request);
+  void queue(const Request& request);
+  void watch(Args keys);
+  void end_multi();
+  bool watched_keys_stand(View& view);
+  void run(const Command& command, Args args, View& view);
+
+  boost::asio::awaitable<void> set(Args args);
+  boost::asio::awaitable<void> write_together(std::span<const Request> requests);
+  boost::asio::awaitable<void> exec();
+
+  Shared& shared_;
+  Client& client_;
+  Reply& reply_;
+  Handle handle_;
+};
+
+}  // namespace resp
