@@ -12,6 +12,7 @@
 #include <iostream>
 #include <memory>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -53,7 +54,7 @@ asio::awaitable<Outcome> measure(Cache& cache) {
   int hits = 0;
   for (int round = 0; round < k_rounds; ++round) {
     for (int i = 0; i < k_uses_per_round; ++i) hits += co_await look_up(cache, random() % k_working_set) ? 1 : 0;
-    for (std::uint64_t i = 0; i < k_walk; ++i) co_await look_up(cache, next_page++);
+    for (const std::uint64_t end = next_page + k_walk; next_page < end; ++next_page) co_await look_up(cache, next_page);
     outcome.most_bytes = std::max(outcome.most_bytes, cache.stats().memory_bytes);
   }
   outcome.hit_rate = 100.0 * hits / (k_rounds * k_uses_per_round);

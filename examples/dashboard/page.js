@@ -21,7 +21,7 @@ const flush = name => s => s.flush && s.flush.count > 0 ? s.flush[name] : null;
 const tiles = [
   ['operations', 'rate', sum(kinds.map(operation))],
   ['commits', 'rate', statRate('commits')],
-  ['retries per commit', 'percent', s => {
+  ['retries / commit', 'percent', s => {
     const commits = statRate('commits')(s);
     return commits ? 100 * statRate('retries')(s) / commits : null;
   }],

@@ -105,7 +105,8 @@ asio::awaitable<void> Workload::write_events() {
   auto number = static_cast<std::uint64_t>(steady_clock::now().time_since_epoch().count());
   do {
     for (int i = 0; i < 4; ++i) {
-      co_await handle.insert(numbered("event/", ++number), i, fluxmap::ExpiresAfter{3s});
+      ++number;
+      co_await handle.insert(numbered("event/", number), i, fluxmap::ExpiresAfter{3s});
       ++events_;
     }
   } while (co_await pause(std::chrono::milliseconds(4 + static_cast<int>(12 * wave(17s)))));
