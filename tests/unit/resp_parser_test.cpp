@@ -90,14 +90,21 @@ TEST_CASE("half_a_request_at_any_point_is_no_fault") {
   }
 }
 
+std::string line(std::string_view before, std::string_view text) {
+  std::string bytes(before);
+  bytes += text;
+  bytes += "\r\n";
+  return bytes;
+}
+
 TEST_CASE("lengths_that_cannot_be_are_refused") {
   const std::string count = "Protocol error: invalid multibulk length";
   const std::string bulk = "Protocol error: invalid bulk length";
   for (const char* text : {"1048577", "99999999999999999999", "9223372036854775807", "x", "", "+1", "01", " 1", "1 "}) {
-    CHECK(error_of("*" + std::string(text) + "\r\n") == count);
+    CHECK(error_of(line("*", text)) == count);
   }
   for (const char* text : {"-1", "-2", "67108865", "99999999999999999999", "x", "", "+1", "01", " 1", "-0"}) {
-    CHECK(error_of("*1\r\n$" + std::string(text) + "\r\n") == bulk);
+    CHECK(error_of(line("*1\r\n$", text)) == bulk);
   }
   CHECK(error_of("*1\r\n:1\r\n") == "Protocol error: expected '$', got ':'");
   CHECK(error_of("*1\r\n$1\r\nabc") == "Protocol error: expected CRLF after a bulk string");
