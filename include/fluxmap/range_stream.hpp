@@ -64,8 +64,8 @@ class RangeStream {
   // Where the stream stands: at its first item when nothing has been taken yet. Single pass.
   iterator begin() {
     if (!begun_) {
-      begun_ = true;
       advance();
+      begun_ = true;  // not if it has thrown: then the first item is still to come
     }
     return iterator(*this);
   }

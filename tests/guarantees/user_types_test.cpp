@@ -2,6 +2,7 @@
 // the middle of any operation.
 #include <boost/asio/use_future.hpp>
 
+#include <cctype>
 #include <concepts>
 #include <cstdint>
 #include <functional>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -211,6 +213,17 @@ void check_every_throw(Arm arm) {
   }
 }
 
+// Converts to its bytes, which have another order.
+struct Caseless {
+  std::string text;
+  operator std::string_view() const { return text; }
+  static std::string lower(std::string text) {
+    for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return text;
+  }
+  friend bool operator<(const Caseless& a, const Caseless& b) { return lower(a.text) < lower(b.text); }
+};
+
 }  // namespace
 
 TEST_CASE("a_throwing_copy_or_move_of_a_value_leaves_everything_as_it_was") {
@@ -362,4 +375,34 @@ TEST_CASE("over_aligned_values_are_aligned") {
       CHECK(wide.number == (key < 10 ? key + 40 : key));
     }));
   }
+}
+
+TEST_CASE("keys_that_convert_to_text_keep_the_order_of_their_own") {
+  fluxmap::Database<Caseless, int> store;
+  auto handle = store.handle();
+  constexpr int k_keys = 3000;
+  const auto name = [](int i) {
+    return std::string(1, static_cast<char>((i % 2 != 0 ? 'a' : 'A') + i % 26)) + std::to_string(i * 7919 % k_keys);
+  };
+  for (int i = 0; i < k_keys; ++i) put(handle, Caseless{name(i)}, i);
+  int missing = 0;
+  for (int i = 0; i < k_keys; ++i) {
+    std::string other = name(i);
+    other[0] = static_cast<char>(other[0] ^ ' ');
+    missing += handle.contains(Caseless{name(i)}) && handle.contains(Caseless{other}) ? 0 : 1;
+  }
+  CHECK(missing == 0);
+}
+
+TEST_CASE("a_stream_whose_first_step_throws_begins_with_the_first_item_the_next_time") {
+  fluxmap::Database<int, int, Fragile> store;
+  auto handle = store.handle();
+  for (int key = 0; key < 100; ++key) put(handle, int{key}, key);
+  auto stream = handle.range_stream(10, 20);
+  Fragile::throw_in = 1;
+  CHECK_THROWS_AS(stream.begin(), BrokenOrder);
+  Fragile::throw_in = 0;
+  int expected = 10;
+  for (const auto& [key, value] : stream) CHECK(key == expected++);
+  CHECK(expected == 20);
 }

@@ -163,13 +163,17 @@ void reservation(World& world) {
     engine::ReadSet<Key, std::int64_t> reads;
     if (me.attempt(work, nullptr, &reads)) return;
     auto& reservations = me.world().store().reservations;
-    const auto* mine = reservations.announce(reservations.new_owner(), std::move(reads), std::chrono::seconds(1));
+    auto* const mine = [&] {
+      engine::EpochGuard guard(me.world().store().epochs);
+      return reservations.announce(guard, me.world().store().index.compare(), reservations.new_owner(),
+                                   std::move(reads), std::chrono::seconds(1), nullptr);
+    }();
     expect(mine != nullptr, "there is another announcement");
     // The commits under way when it was announced may still be in the way, one per body and latch.
     unsigned attempts = 1;
     while (!me.attempt(work, mine)) expect(++attempts <= 4, "an announcement does not help");
     engine::EpochGuard guard(me.world().store().epochs);
-    reservations.withdraw(guard, const_cast<engine::Reservation<Key, std::int64_t>*>(mine));
+    reservations.withdraw(guard, mine);
   });
   for (int i = 0; i < 2; ++i) {
     world.body([i](Actor& me) {

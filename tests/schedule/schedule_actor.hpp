@@ -92,8 +92,9 @@ class Tx {
   bool commit(const engine::Reservation<Key, std::int64_t>* mine = nullptr) {
     check_held();
     const engine::Cts snapshot = state_.snapshot();
+    if (mine != nullptr) state_.announced_as(mine->owner);
     for (bool defer = mine == nullptr;;) {
-      switch (state_.try_commit(mine, defer)) {
+      switch (state_.try_commit(defer)) {
         case engine::CommitOutcome::committed:
           finish(own_.empty() ? snapshot : state_.commit_timestamp());
           return true;

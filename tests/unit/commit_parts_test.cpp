@@ -350,46 +350,63 @@ TEST_CASE("an_announcement_makes_others_step_aside_from_what_it_read_and_from_no
   IntStore store(std::less<>{}, 0.25);
   for (const int key : {10, 20, 30, 50}) put(store, key, 1);
   Announcements announcements;
+  const std::less<> less;
   Reader reader(store);
   reader.get(10);
-  reader.get(15);
+  for (const int absent : {15, 17, 14, 15, 12, 17}) reader.get(absent);
   reader.scan(20, 40);
   CHECK_FALSE(announcements.any());
-  auto* const mine = announcements.announce(7, std::move(reader.reads), std::chrono::milliseconds(1));
+  auto* const mine =
+      announcements.announce(reader.guard, less, 7, std::move(reader.reads), std::chrono::milliseconds(1), nullptr);
   REQUIRE(mine != nullptr);
   CHECK(announcements.any());
-  CHECK(announcements.announce(8, {}, std::chrono::milliseconds(1)) == nullptr);  // one at a time
-  CHECK(announcements.announce_early(8, {}) == nullptr);
+  const auto other = [&] {
+    return announcements.announce(reader.guard, less, 8, {}, std::chrono::milliseconds(1), nullptr);
+  };
+  CHECK(other() == nullptr);  // one at a time
+  CHECK(announcements.announce_early(reader.guard, 8, {}) == nullptr);
   CHECK(announcements.standing() == 7);
 
-  const auto blocks = [&](int key, const Announcements::ReservationType* own) {
+  const auto blocks = [&](int key, std::uint64_t own) {
     put(store, key, 2);
     Write<int, int> write(int{key});
     write.entry = store.index.find(key);
     return announcements.blocks(std::less<>{}, write, own);
   };
-  for (const int key : {10, 15, 20, 25, 39}) {
-    CHECK(blocks(key, nullptr));
-    CHECK_FALSE(blocks(key, mine));
+  for (const int key : {10, 12, 14, 15, 17, 20, 25, 39}) {
+    CHECK(blocks(key, 0));
+    CHECK_FALSE(blocks(key, 7));
   }
-  for (const int key : {9, 16, 40, 50}) CHECK_FALSE(blocks(key, nullptr));
+  for (const int key : {9, 13, 16, 40, 50}) CHECK_FALSE(blocks(key, 0));
 
   announcements.withdraw(reader.guard, mine);
   CHECK_FALSE(announcements.any());
   CHECK(announcements.standing() == 0);
-  CHECK_FALSE(blocks(10, nullptr));
+  CHECK_FALSE(blocks(10, 0));
 
   // Early: the points only, and those that are added.
   reader.reads.clear();
   reader.get(10);
-  auto* const early = announcements.announce_early(9, reader.reads);
+  auto* const early = announcements.announce_early(reader.guard, 9, reader.reads);
   REQUIRE(early != nullptr);
-  CHECK(blocks(10, nullptr));
-  CHECK_FALSE(blocks(50, nullptr));
+  CHECK(blocks(10, 0));
+  CHECK_FALSE(blocks(50, 0));
   early->entries.add(store.index.find(50));
-  CHECK(blocks(50, nullptr));
-  CHECK_FALSE(blocks(50, early));
+  CHECK(blocks(50, 0));
+  CHECK_FALSE(blocks(50, 9));
+
+  // Once it is over it blocks nobody, and another one takes its place, though its owner has not come round.
+  const auto until = early->until;
+  while (std::chrono::steady_clock::now() < until) {
+  }
+  CHECK_FALSE(blocks(10, 0));
+  CHECK(announcements.standing() == 0);
+  auto* const next = other();
+  REQUIRE(next != nullptr);
   announcements.withdraw(reader.guard, early);
+  CHECK(announcements.standing() == 8);
+  announcements.withdraw(reader.guard, next);
+  CHECK(announcements.standing() == 0);
 }
 
 TEST_CASE("an_announcement_holds_the_addresses_added_up_to_its_room") {

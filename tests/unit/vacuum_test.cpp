@@ -292,6 +292,42 @@ TEST_CASE("writers_free_a_little_later_what_their_own_snapshots_have_held_up") {
   CHECK(versions == k_keys);
 }
 
+// Its chain is closed, so others may take it out and free it at any time from then on.
+TEST_CASE("an_entry_that_a_comparator_has_kept_in_the_index_is_not_queued_again") {
+  struct Order {
+    bool* fails;
+    bool operator()(int a, int b) const {
+      if (*fails) throw 1;
+      return a < b;
+    }
+  };
+  bool fails = false;
+  Store<int, int, Order> store(Order{&fails}, 0.25);
+  for (int key = 0; key < 3; ++key) {
+    for (const bool removes : {false, true}) {
+      SingleWrite<int, int, Order> write(store, int{key});
+      REQUIRE(write.update(
+          [&](const int*) {
+            return PrivateVersion<int>(removes ? IntVersion::make(Stamp::k_tombstone) : IntVersion::make(0, 1));
+          },
+          false));
+    }
+  }
+  Vacuum<int, int, Order> vacuum = store.vacuum();
+  fluxmap::VacuumReport report;
+  {
+    EpochGuard guard(store.epochs);
+    REQUIRE(guard.slot().work.size() == 3);
+    fails = true;
+    vacuum.work_off(guard, *store.fresh_view(guard), 10, report);
+    fails = false;
+    CHECK(guard.slot().work.empty());
+    CHECK(store.index.first() == nullptr);
+  }
+  CHECK(report.entries == 3);
+  CHECK(report.kept == 0);
+}
+
 TEST_CASE("a_writer_that_meets_a_closed_chain_helps_and_starts_a_new_one", "[trap-07]") {
   IntStore store(std::less<>{}, 0.25);
   put(store, 1, 1);

@@ -56,15 +56,14 @@ class StepAside {
 // transaction has ended.
 template <class Key, class Value, class Compare>
 asio::awaitable<void> commit_state(TxnState<Key, Value, Compare>& state,
-                                   std::shared_ptr<Store<Key, Value, Compare>> store,
-                                   const Reservation<Key, Value>* mine) {
+                                   std::shared_ptr<Store<Key, Value, Compare>> store) {
   struct RollBack {
     TxnState<Key, Value, Compare>& state;
     ~RollBack() { state.roll_back(); }
   } roll_back{state};
   StepAside aside(*store);
   for (;;) {  // bounded: by StepAside, and by how often a commit can be taken for stalled
-    switch (state.try_commit(mine, aside.willing())) {
+    switch (state.try_commit(aside.willing())) {
       case CommitOutcome::committed:
         if (!is_acknowledged(*store, state.needed())) {
           check_wait(*store->log, co_await wait_acknowledged(store, state.needed()));
@@ -85,8 +84,7 @@ asio::awaitable<void> commit_state(TxnState<Key, Value, Compare>& state,
 template <class Key, class Value, class Compare>
 asio::awaitable<void> commit_op(Lease<Key, Value, Compare> lease) {
   if (!lease || !lease->active()) throw_error(errc::transaction_inactive);
-  const Reservation<Key, Value>* const none = nullptr;
-  co_await commit_state(*lease, lease.session()->shared_store(), none);
+  co_await commit_state(*lease, lease.session()->shared_store());
 }
 
 template <class Key, class Value, class Compare, class Closure, class T>

@@ -69,8 +69,7 @@ struct TransactionRun {
             } else {
               closure(transaction);
             }
-            if (!try_finish(transaction, store, announcement))
-              co_await finish(transaction, session->shared_store(), announcement);
+            if (!try_finish(transaction, store, announcement)) co_await finish(transaction, session->shared_store());
             co_return;
           } else {
             std::optional<T> value;
@@ -87,8 +86,7 @@ struct TransactionRun {
                 co_return std::move(*value);
               }
             }
-            if (!try_finish(transaction, store, announcement))
-              co_await finish(transaction, session->shared_store(), announcement);
+            if (!try_finish(transaction, store, announcement)) co_await finish(transaction, session->shared_store());
             co_return std::move(*value);
           }
         } catch (const boost::system::system_error& error) {
@@ -129,11 +127,12 @@ struct TransactionRun {
 
   // Commits at once where nothing has to be waited for, which is nearly always; false: use finish.
   static bool try_finish(TransactionType& transaction, Store<Key, Value, Compare>& store,
-                         const AnnouncementType& announcement) {
+                         AnnouncementType& announcement) {
     if (!transaction.active()) return true;  // the closure has committed or rolled back by itself
     auto& state = *transaction.lease_;
-    switch (state.try_commit(announcement.get(), true)) {
+    switch (state.try_commit(true)) {
       case CommitOutcome::committed:
+        announcement.withdraw();  // decided: nobody need wait for the log with us
         return is_acknowledged(store, state.needed());
       case CommitOutcome::conflict:
         throw ConflictError(state.conflict_key());
@@ -144,11 +143,10 @@ struct TransactionRun {
     return false;
   }
   static asio::awaitable<void> finish(TransactionType& transaction,
-                                      const std::shared_ptr<Store<Key, Value, Compare>>& store,
-                                      const AnnouncementType& announcement) {
+                                      const std::shared_ptr<Store<Key, Value, Compare>>& store) {
     auto& state = *transaction.lease_;
     if (state.active()) {
-      co_await commit_state(state, store, announcement.get());
+      co_await commit_state(state, store);
     } else {  // it has committed
       check_wait(*store->log, co_await wait_acknowledged(store, state.needed()));
     }

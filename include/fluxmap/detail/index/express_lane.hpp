@@ -93,7 +93,7 @@ class ExpressLane {
     const std::uint64_t prefix = Prefix::of(entry.key);
     for (;;) {  // lock-free: a round is lost to another thread's update of the same block
       Cell& cell = cells_.place_of(entry.key, prefix);
-      std::uintptr_t bits = cell.block.load(std::memory_order_acquire);  // [X1]
+      std::uintptr_t bits = cell.block.load(std::memory_order_seq_cst);  // [X1]; after the mark, see replace()
       if (Cell::is_dead(bits) || cells_.must_move_right(cell, entry.key, prefix)) continue;
       const Block& block = *Cell::block_of(bits);
       std::size_t place = cells_.order.place_in(block, entry.key, prefix);
@@ -153,8 +153,9 @@ class ExpressLane {
   // Publishes a new block. On failure `next` stays the caller's.
   bool replace(EpochGuard& guard, Cell& cell, std::uintptr_t bits, BlockPtr& next, std::uintptr_t tags = 0) {
     schedule_point(Point::lane_replace);
-    // [X1] acq_rel: the new block's content; pairs with the acquire loads of `block`.
-    if (!cell.block.compare_exchange_strong(bits, Cell::as_bits(next.get()) | tags, std::memory_order_acq_rel,
+    // [X1] release: the new block's content; pairs with the acquire loads of `block`. seq_cst: before insert() looks
+    // whether the entry is leaving, against erase() by whoever has marked it.
+    if (!cell.block.compare_exchange_strong(bits, Cell::as_bits(next.get()) | tags, std::memory_order_seq_cst,
                                             std::memory_order_relaxed)) {
       return false;
     }

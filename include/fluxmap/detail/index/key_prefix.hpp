@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -18,8 +19,18 @@ namespace fluxmap::inline FLUXMAP_ABI::detail {
 
 template <class Key>
 concept IntegerKey = std::integral<Key> && !std::same_as<Key, bool> && sizeof(Key) <= sizeof(std::uint64_t);
+// Types whose order under std::less is that of their bytes. A class that merely converts to one may have an order of
+// its own.
 template <class Key>
-concept TextKey = std::is_convertible_v<const Key&, std::string_view> && !std::is_pointer_v<Key>;
+inline constexpr bool k_is_text = false;
+template <class Allocator>
+inline constexpr bool k_is_text<std::basic_string<char, std::char_traits<char>, Allocator>> = true;
+template <>
+inline constexpr bool k_is_text<std::string_view> = true;
+template <std::size_t N>
+inline constexpr bool k_is_text<char[N]> = true;
+template <class Key>
+concept TextKey = k_is_text<Key>;
 
 template <class Key, class Compare>
 struct KeyPrefix {

@@ -1,6 +1,8 @@
 // Asks for memory that will be read soon. · layer: platform
 #pragma once
 
+#include <fluxmap/config.hpp>
+
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
 // A hint: changes nothing, whatever the address.

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <utility>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
@@ -31,7 +32,8 @@ class ConflictMemory {
   std::atomic<unsigned> left_{0};
 };
 
-// One transaction's announcement, over all its attempts; taken back when it ends.
+// One transaction's announcement, over all its attempts; taken back when it has committed, or ends. What fails here
+// fails silently: the transaction goes on unannounced.
 template <class Key, class Value, class Compare>
 class Announcement {
  public:
@@ -46,46 +48,59 @@ class Announcement {
     if (user_ != nullptr) *user_ = nullptr;
   }
 
-  // The attempt under way keeps a pointer to this in `user` (null: none does). Cleared by whichever ends first: a closure
-  // may have moved the transaction elsewhere.
+  // The attempt under way keeps a pointer to this in `user` (null: none does). Cleared by whichever ends first.
   void attach(Announcement** user) noexcept { user_ = user; }
 
   // From now on an attempt announces by itself when it turns out to be long.
   void expect_conflicts() noexcept { early_ = true; }
 
   // An attempt has read one more point.
-  void on_read(EpochGuard& guard, const Entry<Key, Value>& entry, const ReadSet<Key, Value>& reads) {
+  void on_read(EpochGuard& guard, const Entry<Key, Value>& entry, const ReadSet<Key, Value>& reads) noexcept {
     if (mine_ != nullptr) {
       mine_->entries.add(&entry);
     } else if (early_ && reads.points.size() == k_long) {
       early_ = false;  // once is enough: the retries have their own rule
-      keep(guard, store_.reservations.announce_early(owner(), reads));
+      try {
+        keep(guard, store_.reservations.announce_early(guard, number(), reads));
+      } catch (const std::bad_alloc&) {
+      }
     }
   }
 
   // Announces anew what a failed attempt had read. `expected` is how long the next attempt should take. False: another
   // transaction's announcement stands.
-  bool announce(ReadSet<Key, Value>&& reads, std::chrono::nanoseconds expected) {
-    withdraw();
-    EpochGuard guard(store_.epochs);
-    keep(guard, store_.reservations.announce(owner(), std::move(reads), expected));
-    return mine_ != nullptr;
+  bool announce(ReadSet<Key, Value>&& reads, std::chrono::nanoseconds expected) noexcept {
+    try {
+      EpochGuard guard(store_.epochs);
+      auto* const fresh =
+          store_.reservations.announce(guard, store_.index.compare(), number(), std::move(reads), expected, mine_);
+      if (fresh == nullptr) return false;
+      withdraw();  // the one before
+      keep(guard, fresh);
+      return true;
+    } catch (...) {  // no memory, or a comparator
+      return false;
+    }
   }
-  const Reservation<Key, Value>* get() const noexcept { return mine_; }
+
+  // So that nobody steps aside any longer.
+  void withdraw() noexcept {
+    if (mine_ == nullptr) return;
+    EpochGuard guard(store_.epochs);
+    store_.reservations.withdraw(guard, std::exchange(mine_, nullptr));
+  }
+
+  // By which others tell whose announcement it is; 0: nothing has been announced yet.
+  std::uint64_t owner() const noexcept { return owner_; }
 
  private:
-  std::uint64_t owner() noexcept {
+  std::uint64_t number() noexcept {
     if (owner_ == 0) owner_ = store_.reservations.new_owner();
     return owner_;
   }
   void keep(EpochGuard& guard, Reservation<Key, Value>* mine) noexcept {
     mine_ = mine;
     if (mine_ != nullptr) guard.counters().reservations.add(1);
-  }
-  void withdraw() noexcept {
-    if (mine_ == nullptr) return;
-    EpochGuard guard(store_.epochs);
-    store_.reservations.withdraw(guard, std::exchange(mine_, nullptr));
   }
 
   Store<Key, Value, Compare>& store_;

@@ -128,7 +128,7 @@ class SingleWrite {
 
   CommitOutcome run(EpochGuard& guard, bool defer) {
     Commit<Key, Value, Compare> commit(store_, guard);
-    const CommitOutcome outcome = commit.run(span(), nullptr, now_, 0, nullptr, defer);
+    const CommitOutcome outcome = commit.run(span(), nullptr, now_, 0, 0, defer);
     if (outcome == CommitOutcome::committed) needed_ = commit.cts();
     return outcome;
   }
@@ -156,7 +156,7 @@ bool bury(Store<Key, Value, Compare>& store, EpochGuard& guard, Entry<Key, Value
       write.version = PrivateVersion<Value>(Version<Value>::make(Stamp::k_tombstone));
     }
     Commit<Key, Value, Compare> commit(store, guard);
-    switch (commit.run(writes, nullptr, now, 0, nullptr, false)) {
+    switch (commit.run(writes, nullptr, now, 0, 0, false)) {
       case CommitOutcome::committed:
         return true;
       case CommitOutcome::conflict:

@@ -40,15 +40,16 @@ class Commit {
   Commit(StoreType& store, EpochGuard& guard) : store_(store), guard_(guard) {}
 
   // Commits `writes`, which are in ascending key order. `reads` (may be null) must be current, and were current as of
-  // `snapshot` and `now`. `mine` is the caller's own announcement, `defer` whether it is willing to step aside for
-  // another one. After any outcome but `committed` the writes hold their values again and run() may be called anew.
+  // `snapshot` and `now`. `owner` is the number of the caller's own announcements, `defer` whether it is willing to
+  // step aside for another one. After any outcome but `committed` the writes hold their values again and run() may be
+  // called anew.
   CommitOutcome run(std::span<WriteType* const> writes, const ReadSet<Key, Value>* reads, const Now& now, Cts snapshot,
-                    const Reservation<Key, Value>* mine, bool defer) {
+                    std::uint64_t owner, bool defer) {
     guard_.reserve(3 * writes.size() + 4);
     make_record(writes);
     cts_ = 0;
     try {
-      const CommitOutcome outcome = attempt(writes, reads, now, snapshot, mine, defer);
+      const CommitOutcome outcome = attempt(writes, reads, now, snapshot, owner, defer);
       if (outcome == CommitOutcome::committed) {
         finish(writes);
       } else {
@@ -82,12 +83,12 @@ class Commit {
 
  private:
   CommitOutcome attempt(std::span<WriteType* const> writes, const ReadSet<Key, Value>* reads, const Now& now,
-                        Cts snapshot, const Reservation<Key, Value>* mine, bool defer) {
+                        Cts snapshot, std::uint64_t owner, bool defer) {
     const bool reserved = defer && store_.reservations.any();
     for (WriteType* write : writes) {  // step 2
       const CommitOutcome latched = latch(*write);
       if (latched != CommitOutcome::committed) return latched;
-      if (reserved && store_.reservations.blocks(store_.index.compare(), *write, mine))
+      if (reserved && store_.reservations.blocks(store_.index.compare(), *write, owner))
         return CommitOutcome::step_aside;
     }
     schedule_point(Point::latched);

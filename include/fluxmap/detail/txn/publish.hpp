@@ -8,6 +8,8 @@
 #include <fluxmap/detail/txn/store.hpp>
 #include <fluxmap/detail/txn/write_set.hpp>
 
+#include <cstddef>
+#include <ranges>
 #include <span>
 #include <utility>
 #include <vector>
@@ -73,7 +75,7 @@ class Publisher {
         prune(guard_, *one.entry, *view, store_.timers, k_prune_limit);
       }
     }
-    Vacuum<Key, Value, Compare>::tidy(guard_, *view, store_.timers, fresh);
+    Vacuum<Key, Value, Compare>::tidy(guard_, *view, store_.timers, fresh, std::ranges::size(installed));
     if (store_.limiter != nullptr) store_.limiter->work_off(guard_);
   }
 

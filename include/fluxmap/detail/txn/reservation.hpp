@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -91,70 +92,86 @@ class Reservations {
   // A number for a transaction that is going to announce; from 1.
   std::uint64_t new_owner() noexcept { return owners_.fetch_add(1, std::memory_order_relaxed) + 1; }  // a name only
 
-  // Announces `reads` for an attempt that should take about as long as `expected`. Null: another transaction has
-  // announced and not finished; try again after the next failure.
-  ReservationType* announce(std::uint64_t owner, ReadSet<Key, Value>&& reads, std::chrono::nanoseconds expected) {
-    if (any()) return nullptr;
+  // Announces `reads` for an attempt that should take about as long as `expected`, instead of `mine` if that is not
+  // null. Null: another transaction's announcement stands; try again after the next failure. `mine` is still to be
+  // withdrawn.
+  ReservationType* announce(EpochGuard&, const Compare& compare, std::uint64_t owner, ReadSet<Key, Value>&& reads,
+                            std::chrono::nanoseconds expected, ReservationType* mine) {
+    ReservationType* const current = current_.load(std::memory_order_acquire);  // [R1]
+    if (current != mine && !is_over(current)) return nullptr;
     const auto bound = std::clamp<std::chrono::nanoseconds>(4 * expected, k_least, k_most);
     auto fresh = std::make_unique<ReservationType>(reads.size(), owner, Clock::now() + bound);
+    for (const auto& point : reads.points) fresh->entries.add(point.entry);
+    if (reads.ranges.size() > k_ranges) {
+      reads.ranges.erase(reads.ranges.begin() + static_cast<std::ptrdiff_t>(k_ranges), reads.ranges.end());
+    }
     for (const auto& range : reads.ranges) {
       for (const auto& seen : range.seen) {
         if (seen.entry != nullptr) fresh->entries.add(seen.entry);
       }
     }
-    return publish(std::move(fresh), std::move(reads));
+    std::sort(reads.absent.begin(), reads.absent.end(), std::cref(compare));
+    reads.points.clear();
+    fresh->rest = std::move(reads);
+    return publish(current, std::move(fresh));
   }
 
   // Announces the points read so far by an attempt that goes on, and adds to them as it reads. For a short time: it may
   // be suspended in between.
-  ReservationType* announce_early(std::uint64_t owner, const ReadSet<Key, Value>& reads) {
-    if (any()) return nullptr;
-    ReadSet<Key, Value> points;
-    points.points = reads.points;
-    return publish(std::make_unique<ReservationType>(points.size(), owner, Clock::now() + k_early), std::move(points));
+  ReservationType* announce_early(EpochGuard&, std::uint64_t owner, const ReadSet<Key, Value>& reads) {
+    ReservationType* const current = current_.load(std::memory_order_acquire);  // [R1]
+    if (!is_over(current)) return nullptr;
+    auto fresh = std::make_unique<ReservationType>(reads.points.size(), owner, Clock::now() + k_early);
+    for (const auto& point : reads.points) fresh->entries.add(point.entry);
+    return publish(current, std::move(fresh));
   }
 
-  // Takes the caller's announcement back.
+  // Takes the caller's announcement back, unless another one has taken its place after it was over.
   void withdraw(EpochGuard& guard, ReservationType* mine) noexcept {
-    current_.store(nullptr,
-                   std::memory_order_release);  // only its owner clears it, and only its owner may announce anew
+    ReservationType* current = mine;
+    // Relaxed: null tells nobody anything, and who has read `mine` before is inside a guard.
+    current_.compare_exchange_strong(current, nullptr, std::memory_order_relaxed);
     guard.retire(mine, [](void* object) noexcept { delete static_cast<ReservationType*>(object); });
   }
 
-  // True if writing this key (whose entry is known) should wait for somebody else's announcement.
-  bool blocks(const Compare& compare, const Write<Key, Value>& write, const ReservationType* mine) const {
+  // True if writing this key (whose entry is known) should wait for an announcement of another transaction than
+  // `owner`. O(log of the absent keys + ranges). Inside an epoch guard.
+  bool blocks(const Compare& compare, const Write<Key, Value>& write, std::uint64_t owner) const {
     const ReservationType* const other = current_.load(std::memory_order_acquire);  // [R1]
-    if (other == nullptr || other == mine) return false;
-    if (other->entries.contains(write.entry)) return true;
-    const Key& key = write.entry->key;
-    for (const Key& absent : other->rest.absent) {
-      if (!compare(absent, key) && !compare(key, absent)) return true;
-    }
-    for (const auto& range : other->rest.ranges) {
-      if (!compare(key, range.first) && range.contains(compare, key)) return true;
-    }
-    return false;
+    if (other == nullptr || other->owner == owner) return false;
+    return has_read(compare, *other, *write.entry) && !is_over(other);
   }
 
   // Whose announcement stands and has not run out; 0: nobody's. Inside an epoch guard.
   std::uint64_t standing() const noexcept {
     const ReservationType* const other = current_.load(std::memory_order_acquire);  // [R1]
-    return other != nullptr && Clock::now() < other->until ? other->owner : 0;
+    return is_over(other) ? 0 : other->owner;
   }
 
  private:
-  ReservationType* publish(std::unique_ptr<ReservationType> fresh, ReadSet<Key, Value>&& reads) {
-    for (const auto& point : reads.points) fresh->entries.add(point.entry);
-    reads.points.clear();
-    fresh->rest = std::move(reads);
-    ReservationType* none = nullptr;
-    // [R1] release: the announcement's content; pairs with blocks().
-    if (!current_.compare_exchange_strong(none, fresh.get(), std::memory_order_acq_rel, std::memory_order_relaxed)) {
+  static bool is_over(const ReservationType* announcement) noexcept {
+    return announcement == nullptr || Clock::now() >= announcement->until;
+  }
+
+  static bool has_read(const Compare& compare, const ReservationType& other, const Entry<Key, Value>& entry) {
+    if (other.entries.contains(&entry)) return true;
+    const Key& key = entry.key;
+    const auto& absent = other.rest.absent;
+    if (std::binary_search(absent.begin(), absent.end(), key, std::cref(compare))) return true;
+    return std::any_of(other.rest.ranges.begin(), other.rest.ranges.end(),
+                       [&](const auto& range) { return !compare(key, range.first) && range.contains(compare, key); });
+  }
+
+  // `current` is over, or the caller's own: its owner frees it, now or when it comes round.
+  ReservationType* publish(ReservationType* current, std::unique_ptr<ReservationType> fresh) noexcept {
+    // [R1] release: the announcement's content; pairs with the acquire loads of current_.
+    if (!current_.compare_exchange_strong(current, fresh.get(), std::memory_order_acq_rel, std::memory_order_relaxed)) {
       return nullptr;  // relaxed: we do not look at the other one
     }
     return fresh.release();
   }
 
+  static constexpr std::size_t k_ranges = 64;  // of one transaction; a commit looks at each
   // How long others step aside at most: long enough for a scheduler's mishap, short enough for a user's patience.
   static constexpr std::chrono::milliseconds k_least{50};
   static constexpr std::chrono::milliseconds k_most{2000};

@@ -83,9 +83,13 @@ class Lease {
       throw;
     }
   }
-  Lease(Lease&&) noexcept = default;
+  // May go to another thread: what the transaction shares with the one that runs its closure ends here.
+  Lease(Lease&& other) noexcept : session_(std::move(other.session_)), state_(std::move(other.state_)) {
+    if (state_ != nullptr) state_->sever();
+  }
   Lease& operator=(Lease&& other) noexcept {
     if (this != &other) {
+      if (other.state_ != nullptr) other.state_->sever();
       reset();
       session_ = std::move(other.session_);
       state_ = std::move(other.state_);

@@ -45,7 +45,6 @@ class TxnState {
   using EntryType = Entry<Key, Value>;
   using VersionType = Version<Value>;
   using WriteType = Write<Key, Value>;
-  using ReservationType = Reservation<Key, Value>;
   using Range = RangeRead<Key, Value>;
   using Cursor = ScanCursor<Key, Value>;
 
@@ -67,17 +66,25 @@ class TxnState {
     reads_.clear();  // a failed predecessor may have left them for take_reads
     snapshot_ = store_.snapshots.enter(slot_, [&] { return read_only ? store_.published() : store_.newest(); });
     needed_ = 0;
+    owner_ = 0;
     now_.forget();
     next_serial();
     active_ = true;
   }
 
-  // What is read until the end of this transaction, or of the announcement, is added to that.
+  // What is read from now on is added to the announcement, until either ends, or sever().
   void announce_by(Announcement<Key, Value, Compare>& announcement) noexcept {
     if (read_only_) return;
     announcement_ = &announcement;
     announcement.attach(&announcement_);
+    owner_ = announcement.owner();
   }
+  // The transaction leaves the thread that runs its closure, with which it shares the announcement.
+  void sever() noexcept {
+    if (announcement_ != nullptr) std::exchange(announcement_, nullptr)->attach(nullptr);
+  }
+  // It does not step aside for announcements of this number: they are its own.
+  void announced_as(std::uint64_t owner) noexcept { owner_ = owner; }
 
   bool active() const noexcept { return active_; }
   bool read_only() const noexcept { return read_only_; }
@@ -234,8 +241,8 @@ class TxnState {
     savepoints_.erase(at + 1, savepoints_.end());
   }
 
-  // One attempt to commit. After `committed` and `conflict` the transaction has ended.
-  CommitOutcome try_commit(const ReservationType* mine, bool defer) {
+  // One attempt to commit. After `committed` and `conflict` the transaction has ended. `defer`: willing to step aside.
+  CommitOutcome try_commit(bool defer) {
     check_usable();
     if (writes_.empty()) {  // what it read was true at its snapshot, which lies between its begin and now
       end();
@@ -260,7 +267,7 @@ class TxnState {
     }
     if (store_.limiter != nullptr) store_.limiter->check(order_);
     Commit<Key, Value, Compare> commit(store_, guard);
-    const CommitOutcome outcome = commit.run(order_, &reads_, now_, snapshot_, mine, defer);
+    const CommitOutcome outcome = commit.run(order_, &reads_, now_, snapshot_, owner_, defer);
     switch (outcome) {
       case CommitOutcome::committed:
         keep_limit.due = true;
@@ -327,7 +334,7 @@ class TxnState {
     writes_.clear();
     order_.clear();
     savepoints_.clear();
-    if (announcement_ != nullptr) std::exchange(announcement_, nullptr)->attach(nullptr);
+    sever();
     store_.snapshots.withdraw(slot_);
   }
 
@@ -344,7 +351,10 @@ class TxnState {
     if (found.live(now_)) {
       if (store_.limiter != nullptr) store_.limiter->accesses.touch(guard.slot(), entry->access);
       if (!read_only_) reads_.add(entry, found.version);
-      if (announcement_ != nullptr) announcement_->on_read(guard, *entry, reads_);
+      if (announcement_ != nullptr) {
+        announcement_->on_read(guard, *entry, reads_);
+        owner_ = announcement_->owner();
+      }
       return std::addressof(found.version->value);
     }
     if (!read_only_) {
@@ -457,6 +467,7 @@ class TxnState {
   bool doomed_ = false;      // something read was overwritten; may still end as a reader
   bool keep_reads_ = false;  // end() leaves the read set to take_reads
   Announcement<Key, Value, Compare>* announcement_ = nullptr;
+  std::uint64_t owner_ = 0;  // of what this transaction has announced, or will
   std::string conflict_;
   ReadSet<Key, Value> reads_;
   WriteSet<Key, Value, Compare> writes_;

@@ -80,38 +80,20 @@ class Vacuum {
     return false;
   }
 
-  // Prunes a few of the entries that the guard's thread has put on its list, and closes nothing: for writers, after
-  // each commit. `fresh`: the view has just been brought up to date, so all that is on the list now gets its turn,
-  // once; what snapshots of the moment hold up gets another one. What is left after that is for others. Does not throw.
+  // Prunes about as many of the entries that the guard's thread has put on its list as it has just written, and closes
+  // nothing: for writers, after each commit. `fresh`: the view has just been brought up to date, so all that is on the
+  // list now gets its turn, once; what snapshots of the moment hold up gets another one. What is left after that is for
+  // others. Does not throw.
   //
   // The list is: [0, tidied) had their turn; [tidied, tidy_end) wait for it; the rest came after the view.
-  static void tidy(EpochGuard& guard, const SnapshotView& view, TimingWheel& timers, bool fresh) noexcept {
+  static void tidy(EpochGuard& guard, const SnapshotView& view, TimingWheel& timers, bool fresh,
+                   std::size_t written) noexcept {
     EpochDomain::Slot& slot = guard.slot();
-    std::vector<void*>& list = slot.work;
-    slot.tidy_end = fresh ? list.size() : std::min(slot.tidy_end, list.size());  // work_off takes from the list as well
-    if (slot.tidied >= slot.tidy_end) return;
-    const std::size_t begin = slot.tidied;
-    const std::size_t size = std::min(k_tidy_group, slot.tidy_end - begin);
-    std::array<EntryType*, k_tidy_group> group;
-    for (std::size_t i = 0; i < size; ++i) group[i] = static_cast<EntryType*>(list[begin + i]);
-    look_ahead(std::span(group).first(size));
-
-    std::array<EntryType*, k_tidy_group> leave;  // this part of the list: to its end, or altogether (null)
-    std::size_t leaving = 0;
-    for (std::size_t i = 0; i < size; ++i) {
-      EntryType& entry = *group[i];
-      const bool kept = prune(guard, entry, view, timers, k_tidy_versions).rest || keeps_token(guard, entry);
-      if (kept && !is_young(entry, view)) {
-        list[slot.tidied++] = &entry;
-      } else {
-        leave[leaving++] = kept ? &entry : nullptr;
-      }
-    }
-    // Holes are left at [tidied, begin + size): filled, from the last one, with the last that waits.
-    for (std::size_t hole = begin + size, i = 0; i < leaving; ++i) {
-      list[--hole] = list[--slot.tidy_end];
-      list[slot.tidy_end] = leave[i] != nullptr ? leave[i] : list.back();
-      if (leave[i] == nullptr) list.pop_back();
+    const std::size_t listed = slot.work.size();  // work_off takes from the list as well
+    slot.tidy_end = fresh ? listed : std::min(slot.tidy_end, listed);
+    slot.tidied = std::min(slot.tidied, slot.tidy_end);
+    for (std::size_t done = 0; done <= written && slot.tidied < slot.tidy_end; done += k_tidy_group) {
+      tidy_group(guard, view, timers);
     }
   }
 
@@ -140,9 +122,38 @@ class Vacuum {
   }
 
  private:
-  static constexpr std::size_t k_tidy_group = 8;     // more than nearly all commits write
+  static constexpr std::size_t k_tidy_group = 8;     // fetched side by side
   static constexpr std::size_t k_tidy_versions = 8;  // survivors of a chain that tidy looks at
   static constexpr Cts k_young = 64;                 // commits
+
+  // Some of those that wait; see tidy.
+  static void tidy_group(EpochGuard& guard, const SnapshotView& view, TimingWheel& timers) noexcept {
+    EpochDomain::Slot& slot = guard.slot();
+    std::vector<void*>& list = slot.work;
+    const std::size_t begin = slot.tidied;
+    const std::size_t size = std::min(k_tidy_group, slot.tidy_end - begin);
+    std::array<EntryType*, k_tidy_group> group;
+    for (std::size_t i = 0; i < size; ++i) group[i] = static_cast<EntryType*>(list[begin + i]);
+    look_ahead(std::span(group).first(size));
+
+    std::array<EntryType*, k_tidy_group> leave;  // this part of the list: to its end, or altogether (null)
+    std::size_t leaving = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      EntryType& entry = *group[i];
+      const bool kept = prune(guard, entry, view, timers, k_tidy_versions).rest || keeps_token(guard, entry);
+      if (kept && !is_young(entry, view)) {
+        list[slot.tidied++] = &entry;
+      } else {
+        leave[leaving++] = kept ? &entry : nullptr;
+      }
+    }
+    // Holes are left at [tidied, begin + size): filled, from the last one, with the last that waits.
+    for (std::size_t hole = begin + size, i = 0; i < leaving; ++i) {
+      list[--hole] = list[--slot.tidy_end];
+      list[slot.tidy_end] = leave[i] != nullptr ? leave[i] : list.back();
+      if (leave[i] == nullptr) list.pop_back();
+    }
+  }
 
   // What prune will read of the chains, fetched side by side.
   static void look_ahead(std::span<EntryType* const> group) noexcept {
@@ -249,7 +260,10 @@ class Vacuum {
     counters.bytes.add(-static_cast<std::int64_t>(bytes));
     counters.entries.add(-1);
     counters.vacuumed_entries.add(1);
-    index_.unlink(guard, entry);
+    try {
+      index_.unlink(guard, entry);
+    } catch (...) {  // a comparator: the entry is marked, so whoever passes takes it out. It must not be queued again
+    }
   }
 
   Index& index_;
