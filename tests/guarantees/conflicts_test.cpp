@@ -53,6 +53,9 @@ std::optional<fluxmap::ConflictError> conflict_on(const Key& key, const Key& oth
   return std::nullopt;
 }
 
+// Lets the others of the same executor run.
+asio::awaitable<void> turn() { co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable); }
+
 }  // namespace
 
 TEST_CASE("blind_writes_of_the_same_key_do_not_conflict_and_the_later_commit_wins") {
@@ -283,9 +286,6 @@ TEST_CASE("a_long_transaction_is_not_starved_by_short_ones") {
   auto handle = store.handle();
   put(handle, std::string("hot"), 0);
   asio::io_context context(1);
-  const auto others = [&]() -> asio::awaitable<void> {
-    co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
-  };
   bool done = false;
   int attempts = 0;
   asio::co_spawn(
@@ -294,7 +294,7 @@ TEST_CASE("a_long_transaction_is_not_starved_by_short_ones") {
         for (int i = 1;; ++i) {  // overwrites what the long one reads whenever it gets a turn
           if (done) co_return;
           co_await handle.insert("hot", i);
-          co_await others();
+          co_await turn();
         }
       },
       asio::detached);
@@ -304,7 +304,7 @@ TEST_CASE("a_long_transaction_is_not_starved_by_short_ones") {
         co_await handle.transaction([&](auto& tx) -> asio::awaitable<void> {
           ++attempts;
           const int before = *tx.get("hot");
-          for (int i = 0; i < 10; ++i) co_await others();
+          for (int i = 0; i < 10; ++i) co_await turn();
           tx.insert("result", before);
         });
         done = true;
@@ -343,9 +343,6 @@ TEST_CASE("a_long_transaction_announces_after_its_first_failure_and_the_next_one
   bool in_order = false;
   for (int round = 0; round < 200 && !in_order; ++round) {
     asio::io_context context(1);
-    const auto turn = [&]() -> asio::awaitable<void> {
-      co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
-    };
     attempts = 0;
     bool long_done = false;
     bool reading = false;
@@ -438,9 +435,6 @@ TEST_CASE("a_commit_steps_aside_for_one_transaction_and_not_for_those_that_come_
   constexpr int k_keys = 64;
   for (int key = 0; key < k_keys; ++key) put(handle, int{key}, 0);
   asio::io_context context(1);
-  const auto turn = [&]() -> asio::awaitable<void> {
-    co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
-  };
   bool written = false;
   int long_ones = 0;
   const auto many_long_ones = [&]() -> asio::awaitable<void> {  // nearly always one of them stands announced

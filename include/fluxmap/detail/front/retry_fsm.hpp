@@ -28,9 +28,8 @@ class RetryFsm {
     lost_reads_ += reads;
     Action action;
     action.again = failures_ < policy_.attempts;
-    action.announce =
-        failures_ >= policy_.reserve_after || lost_reads_ / RetryPolicy::reads_per_failure >= policy_.reserve_after;
-    if (policy_.reserve_after == 0) action.announce = false;
+    const std::uint64_t cost = std::max(failures_, lost_reads_ / RetryPolicy::reads_per_failure);
+    action.announce = policy_.reserve_after != 0 && cost >= policy_.reserve_after;
     if (failures_ > 1) action.pause = jittered(failures_ - 2);
     return action;
   }

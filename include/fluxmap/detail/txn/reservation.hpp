@@ -66,8 +66,11 @@ class AddressSet {
 // Entries are compared as addresses only: one that has been freed and used anew can delay a commit, nothing else.
 template <class Key, class Value>
 struct Reservation {
-  Reservation(std::size_t count, std::uint64_t of, std::chrono::steady_clock::time_point deadline)
-      : entries(count), owner(of), until(deadline) {}
+  // Of the points of `reads`.
+  Reservation(const ReadSet<Key, Value>& reads, std::uint64_t of, std::chrono::steady_clock::time_point deadline)
+      : entries(reads.size()), owner(of), until(deadline) {
+    for (const auto& point : reads.points) entries.add(point.entry);
+  }
 
   AddressSet entries;         // of the points read, and of what the ranges saw
   ReadSet<Key, Value> rest;   // absent keys and ranges
@@ -100,8 +103,7 @@ class Reservations {
     ReservationType* const current = current_.load(std::memory_order_acquire);  // [R1]
     if (current != mine && !is_over(current)) return nullptr;
     const auto bound = std::clamp<std::chrono::nanoseconds>(4 * expected, k_least, k_most);
-    auto fresh = std::make_unique<ReservationType>(reads.size(), owner, Clock::now() + bound);
-    for (const auto& point : reads.points) fresh->entries.add(point.entry);
+    auto fresh = std::make_unique<ReservationType>(reads, owner, Clock::now() + bound);
     if (reads.ranges.size() > k_ranges) {
       reads.ranges.erase(reads.ranges.begin() + static_cast<std::ptrdiff_t>(k_ranges), reads.ranges.end());
     }
@@ -121,9 +123,7 @@ class Reservations {
   ReservationType* announce_early(EpochGuard&, std::uint64_t owner, const ReadSet<Key, Value>& reads) {
     ReservationType* const current = current_.load(std::memory_order_acquire);  // [R1]
     if (!is_over(current)) return nullptr;
-    auto fresh = std::make_unique<ReservationType>(reads.points.size(), owner, Clock::now() + k_early);
-    for (const auto& point : reads.points) fresh->entries.add(point.entry);
-    return publish(current, std::move(fresh));
+    return publish(current, std::make_unique<ReservationType>(reads, owner, Clock::now() + k_early));
   }
 
   // Takes the caller's announcement back, unless another one has taken its place after it was over.

@@ -77,11 +77,13 @@ class TxnState {
     if (read_only_) return;
     announcement_ = &announcement;
     announcement.attach(&announcement_);
-    owner_ = announcement.owner();
   }
-  // The transaction leaves the thread that runs its closure, with which it shares the announcement.
+  // The transaction leaves the thread that runs its closure, with which it shares the announcement; it keeps its
+  // number.
   void sever() noexcept {
-    if (announcement_ != nullptr) std::exchange(announcement_, nullptr)->attach(nullptr);
+    if (announcement_ == nullptr) return;
+    owner_ = announcement_->owner();
+    std::exchange(announcement_, nullptr)->attach(nullptr);
   }
   // It does not step aside for announcements of this number: they are its own.
   void announced_as(std::uint64_t owner) noexcept { owner_ = owner; }
@@ -267,7 +269,7 @@ class TxnState {
     }
     if (store_.limiter != nullptr) store_.limiter->check(order_);
     Commit<Key, Value, Compare> commit(store_, guard);
-    const CommitOutcome outcome = commit.run(order_, &reads_, now_, snapshot_, owner_, defer);
+    const CommitOutcome outcome = commit.run(order_, &reads_, now_, snapshot_, owner(), defer);
     switch (outcome) {
       case CommitOutcome::committed:
         keep_limit.due = true;
@@ -317,6 +319,8 @@ class TxnState {
   }
 
  private:
+  std::uint64_t owner() const noexcept { return announcement_ != nullptr ? announcement_->owner() : owner_; }
+
   void check_writable() {
     check_usable();
     if (read_only_) throw_error(errc::read_only);
@@ -351,10 +355,7 @@ class TxnState {
     if (found.live(now_)) {
       if (store_.limiter != nullptr) store_.limiter->accesses.touch(guard.slot(), entry->access);
       if (!read_only_) reads_.add(entry, found.version);
-      if (announcement_ != nullptr) {
-        announcement_->on_read(guard, *entry, reads_);
-        owner_ = announcement_->owner();
-      }
+      if (announcement_ != nullptr) announcement_->on_read(guard, *entry, reads_);
       return std::addressof(found.version->value);
     }
     if (!read_only_) {
@@ -467,7 +468,7 @@ class TxnState {
   bool doomed_ = false;      // something read was overwritten; may still end as a reader
   bool keep_reads_ = false;  // end() leaves the read set to take_reads
   Announcement<Key, Value, Compare>* announcement_ = nullptr;
-  std::uint64_t owner_ = 0;  // of what this transaction has announced, or will
+  std::uint64_t owner_ = 0;  // of what it had announced before sever()
   std::string conflict_;
   ReadSet<Key, Value> reads_;
   WriteSet<Key, Value, Compare> writes_;
