@@ -54,7 +54,7 @@ asio::awaitable<bool> expire() {
 }
 
 asio::awaitable<bool> vacuum() {
-  // Removed keys leave an entry until vacuum comes. builder().auto_vacuum({.interval = 30s}) does this by itself.
+  // What a reader has held up waits for vacuum. builder().auto_vacuum({.interval = 30s}) does this by itself.
   Cache cache;
   auto handle = cache.handle();
   for (int page = 0; page < 100; ++page) co_await handle.insert(page, std::string(1000, 'x'));

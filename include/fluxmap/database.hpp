@@ -42,6 +42,19 @@ bool expire_more(Store<Key, Value, Compare>& store) {
   }
 }
 
+// A whole vacuum on a thread of the database's own. True: nothing is left, but for what came in meanwhile.
+template <class Key, class Value, class Compare, class Stopping>
+bool vacuum_at_once(Store<Key, Value, Compare>& store, const Stopping& is_stopping) {
+  VacuumReport report;
+  Vacuum<Key, Value, Compare> vacuum = store.vacuum();
+  store.trimmer.before(store.bytes());
+  vacuum.start(store.published());
+  bool more = true;
+  while ((more = vacuum.step(k_vacuum_step, report)) && !is_stopping()) std::this_thread::yield();
+  store.trimmer.after(store.bytes());
+  return !more && report.kept == 0;
+}
+
 template <class Key, class Value, class Compare>
 asio::awaitable<VacuumReport> vacuum_op(std::shared_ptr<Store<Key, Value, Compare>> store) {
   store->check_open();
@@ -201,7 +214,10 @@ class Database {
     store->clock = std::move(clock);
     store->timers.start(store->now().get());
     store->expirer = std::make_unique<detail::Expirer>(
-        store->timers, *store->clock, [store] { return !store->is_closed() && detail::expire_more(*store); });
+        store->timers, *store->clock, [store] { return !store->is_closed() && detail::expire_more(*store); },
+        [store] {
+          return store->is_closed() || detail::vacuum_at_once(*store, [store] { return store->is_closed(); });
+        });
   }
 
   // For the builder, before anybody uses the database and in this order: the limit; then a directory is brought in.
@@ -211,7 +227,7 @@ class Database {
   // Last: what was brought in may be too much, or have deadlines.
   void settle_in(std::optional<std::chrono::milliseconds> time_to_live) {
     if (time_to_live) store_->time_to_live = std::min(*time_to_live, detail::k_longest_time);
-    if (time_to_live || store_->timers.waiting() > 0) store_->expirer->start();
+    if (time_to_live || store_->timers.waiting() > 0 || store_->limiter != nullptr) store_->expirer->start();
     if (store_->limiter != nullptr) store_->limiter->keep_limit();
   }
   void open(detail::PersistenceSetup setup) {
@@ -221,12 +237,7 @@ class Database {
   void start_upkeep(const VacuumOptions& auto_vacuum) {
     upkeep_ = std::make_shared<detail::AutoVacuum>(auto_vacuum.interval, [store = store_.get()](const auto& stopping) {
       try {
-        VacuumReport report;
-        auto vacuum = store->vacuum();
-        store->trimmer.before(store->bytes());
-        vacuum.start(store->published());
-        while (vacuum.step(detail::k_vacuum_step, report) && !stopping()) std::this_thread::yield();
-        store->trimmer.after(store->bytes());
+        detail::vacuum_at_once(*store, stopping);
       } catch (...) {  // a comparator or the memory: what was not done is left for the next time
       }
     });

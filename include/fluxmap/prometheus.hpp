@@ -53,7 +53,7 @@ inline constexpr std::array k_stats_fields{
     StatsField{&Stats::vacuumed_versions, "vacuumed_versions", "vacuumed_versions_total", StatsKind::counter,
                "Versions freed by committers and by vacuum."},
     StatsField{&Stats::vacuumed_entries, "vacuumed_entries", "vacuumed_entries_total", StatsKind::counter,
-               "Index entries unlinked by vacuum."},
+               "Index entries unlinked by committers and vacuum."},
     StatsField{&Stats::log_bytes, "log_bytes", "log_bytes_total", StatsKind::counter,
                "Bytes written to the log since the database was opened."},
     StatsField{&Stats::log_syncs, "log_syncs", "log_syncs_total", StatsKind::counter,

@@ -27,7 +27,7 @@ struct Stats {
   std::uint64_t evictions = 0;            // keys removed by the memory limit, or by evict()
   std::uint64_t expirations = 0;          // keys removed because their time had passed
   std::uint64_t vacuumed_versions = 0;    // versions freed by committers and by vacuum
-  std::uint64_t vacuumed_entries = 0;     // index entries unlinked by vacuum
+  std::uint64_t vacuumed_entries = 0;     // index entries unlinked by them
   std::uint64_t log_bytes = 0;            // written to the log since the database was opened
   std::uint64_t log_syncs = 0;            // syncs of the log since then
   std::uint64_t checkpoints = 0;          // checkpoints completed since then

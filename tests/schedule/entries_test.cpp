@@ -237,20 +237,63 @@ void work_list(World& world) {
   });
 }
 
-// A commit finds the token of an entry with a vacuum that has just seen nothing to do there.
+// Vacuums ask for the list of a thread that is inside a call: it is handed over once, and nothing of it is forgotten.
+// What the reader sees keeps it from being empty.
+void list_of_a_busy_thread(World& world) {
+  world.open({.expected_steps = 500, .stalls = false});
+  populate(world, {{1, 0}, {2, 0}, {3, 0}, {4, 0}});
+  const auto stage = std::make_shared<std::atomic<int>>(0);
+  world.body([stage](Actor& me) {
+    me.read_only([&](Tx& tx) {
+      tx.get(1);
+      stage->store(1);
+      me.await(*stage, 2);
+    });
+  });
+  for (const Key first : {1, 3}) {
+    world.body([stage, first](Actor& me) {
+      me.await(*stage, 1);
+      me.update(first, none);
+      me.update(first + 1, none);
+      me.rest_at(Point::read_head, static_cast<unsigned>(me.random.below(4)), 3);
+      me.put(5, 1);
+      stage->store(2);
+      me.update(5, none);
+    });
+  }
+  for (int i = 0; i < 2; ++i) {
+    world.body([stage](Actor& me) {
+      me.await(*stage, 1);
+      for (int round = 0; round < 3; ++round) me.vacuum();
+    });
+  }
+}
+
+// A commit finds the token of an entry with a vacuum that has just seen nothing to do there. The reader keeps the
+// writer from doing vacuum's work.
 void token_hand_over(World& world) {
-  world.open({.expected_steps = 100, .stalls = false});
+  world.open({.expected_steps = 150, .stalls = false});
   populate(world, {{1, 0}});
   const auto stage = std::make_shared<std::atomic<int>>(0);
   const auto rest = static_cast<unsigned>(world.random.below(6));
+  world.body([stage](Actor& me) {
+    me.read_only([&](Tx& tx) {
+      tx.get(1);
+      stage->store(1);
+      me.await(*stage, 2);
+    });
+    stage->store(3);
+  });
   world.body([stage, rest](Actor& me) {
+    me.await(*stage, 1);
     me.put(1, 1);
-    stage->store(1);
+    stage->store(2);
+    me.await(*stage, 3);
     me.rest_at(Point::read_head, rest, 2);
     me.vacuum();
   });
   world.body([stage](Actor& me) {
-    me.await(*stage, 1);
+    me.await(*stage, 3);
     me.update(1, me.random.below(2) == 0 ? none : plus_one);
   });
 }
@@ -263,7 +306,8 @@ int main(int argc, char** argv) {
   const std::vector<Point> leaving = {
       Point::vacuum_close, Point::vacuum_closed, Point::unlink_marked, Point::unlinked,         Point::link,
       Point::lane_replace, Point::lane_frozen,   Point::lane_linked,   Point::find_step,        Point::read_head,
-      Point::abort_pop,    Point::decided,       Point::published,     Point::latch_before_cas, Point::vacuum_released};
+      Point::abort_pop,    Point::decided,       Point::published,     Point::latch_before_cas, Point::vacuum_released,
+      Point::list_given,   Point::vacuum_wait};
   return run_scenarios("schedule_entries_test",
                        {{"insert_at_once", insert_at_once, 2000, leaving},
                         {"aborted_insert", aborted_insert, 1500, leaving},
@@ -275,6 +319,7 @@ int main(int argc, char** argv) {
                         {"sparse_cells", sparse_cells, 800, leaving},
                         {"one_key", one_key, 1500, leaving},
                         {"work_list", work_list, 1500, leaving},
+                        {"list_of_a_busy_thread", list_of_a_busy_thread, 1000, leaving},
                         {"token_hand_over", token_hand_over, 1000, leaving}},
                        argc, argv);
 }

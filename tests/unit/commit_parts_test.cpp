@@ -1,6 +1,7 @@
 // The parts of a commit: the ring of timestamps, the write set, the read set and its validation, announcements.
 #include <fluxmap/detail/txn/autocommit.hpp>
 #include <fluxmap/detail/txn/commit_ring.hpp>
+#include <fluxmap/detail/txn/held_snapshot.hpp>
 #include <fluxmap/detail/txn/read_set.hpp>
 #include <fluxmap/detail/txn/reservation.hpp>
 #include <fluxmap/detail/txn/store.hpp>
@@ -100,6 +101,7 @@ struct Reader {
   }
 
   IntStore& store;
+  HeldSnapshot<IntStore> snapshot{store};  // keeps what was read
   EpochGuard guard{store.epochs};
   Reads reads;
 };

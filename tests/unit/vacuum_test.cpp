@@ -7,6 +7,7 @@
 #include <functional>
 #include <initializer_list>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -231,6 +232,67 @@ TEST_CASE("vacuum_works_in_steps_and_gives_back_what_it_did_not_come_to") {
   CHECK(vacuum_all(store).entries == 0);
 }
 
+namespace {
+
+// Ten removed keys on the list of the calling thread, held up by a snapshot for so long.
+void leave_ten(IntStore& store) {
+  for (int key = 0; key < 10; ++key) put(store, key, 1);
+  SnapshotRegistry::Slot& reader = store.snapshots.claim();
+  store.snapshots.enter(reader, [&] { return store.published(); });
+  for (int key = 0; key < 10; ++key) remove(store, key);
+  store.snapshots.release(reader);
+}
+
+}  // namespace
+
+TEST_CASE("vacuum_gets_the_list_of_a_thread_that_is_inside_a_call") {
+  IntStore store(std::less<>{}, 0.25);
+  leave_ten(store);
+  std::optional<EpochGuard> call;
+  call.emplace(store.epochs);
+  REQUIRE(call->slot().work.size() == 10);
+  fluxmap::VacuumReport report;
+  IntVacuum vacuum = store.vacuum();
+  vacuum.start(store.published());
+  REQUIRE(vacuum.step(100, report));
+  CHECK(report.entries == 0);
+  call.reset();
+  while (vacuum.step(100, report)) {
+  }
+  CHECK(report.entries == 10);
+  CHECK(vacuum_all(store).entries == 0);
+}
+
+TEST_CASE("vacuum_does_not_wait_for_ever_for_a_thread_that_stays_inside_a_call") {
+  IntStore store(std::less<>{}, 0.25);
+  leave_ten(store);
+  {
+    EpochGuard call(store.epochs);
+    fluxmap::VacuumReport report;
+    IntVacuum vacuum = store.vacuum();
+    vacuum.start(store.published());
+    int steps = 0;
+    while (vacuum.step(100, report)) REQUIRE(++steps < 1000);
+    CHECK(report.entries == 0);
+  }
+  CHECK(vacuum_all(store).entries == 10);
+}
+
+TEST_CASE("what_is_handed_over_to_a_vacuum_that_has_ended_waits_for_the_next") {
+  IntStore store(std::less<>{}, 0.25);
+  leave_ten(store);
+  {
+    EpochGuard call(store.epochs);
+    IntVacuum vacuum = store.vacuum();
+    vacuum.start(store.published());
+  }
+  {
+    EpochGuard guard(store.epochs);
+    CHECK(guard.slot().work.empty());
+  }
+  CHECK(vacuum_all(store).entries == 10);
+}
+
 TEST_CASE("writers_free_what_they_have_covered_without_a_vacuum") {
   constexpr int k_keys = 1000;
   constexpr std::int64_t k_unseen = 64;  // covered since the view of the snapshots was refreshed, at most
@@ -313,13 +375,12 @@ TEST_CASE("an_entry_that_a_comparator_has_kept_in_the_index_is_not_queued_again"
           false));
     }
   }
-  Vacuum<int, int, Order> vacuum = store.vacuum();
   fluxmap::VacuumReport report;
   {
     EpochGuard guard(store.epochs);
     REQUIRE(guard.slot().work.size() == 3);
     fails = true;
-    vacuum.work_off(guard, *store.fresh_view(guard), 10, report);
+    store.tidy(guard, *store.fresh_view(guard)).work_off(10, report);
     fails = false;
     CHECK(guard.slot().work.empty());
     CHECK(store.index.first() == nullptr);

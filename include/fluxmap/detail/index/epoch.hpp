@@ -15,6 +15,7 @@
 // Guards nest (each takes a slot of its own). They must not live across a suspension: see assert_no_epoch_guard.
 #pragma once
 
+#include <fluxmap/detail/index/hand_over.hpp>
 #include <fluxmap/detail/platform/counters.hpp>
 #include <fluxmap/detail/platform/random.hpp>
 #include <fluxmap/detail/platform/schedule_point.hpp>
@@ -54,21 +55,24 @@ inline void assert_no_epoch_guard() noexcept {
 
 class EpochDomain {
  public:
-  // One guard's place. Everything but `epoch` and `owner` belongs to the current holder.
+  // One guard's place. Everything but the atomics belongs to the current holder.
   struct alignas(128) Slot {
     std::atomic<std::uint64_t> epoch{k_free};  // written by the claimant and the holder, read by advance()
     std::atomic<const void*> owner{nullptr};   // the thread that used it last; a hint against sharing of lines
+    std::atomic<bool> asked{false};            // vacuum wants what the holder has left behind; see hand_over
     std::uint64_t random = 0;                  // state of next_random; not 0
     std::uint64_t scratch_commits = 0;         // commits since the holder's view of the snapshots was refreshed
     Counters counters;
-    std::vector<void*> work;               // see WorkList
-    std::size_t work_at = 0;               // where in it work_off goes on; see Vacuum
-    std::size_t tidied = 0, tidy_end = 0;  // the part of it that waits for tidy; likewise
-    std::size_t garbage = 0;               // bytes that the holder's commits have made useless; see MemoryLimit
-    std::int64_t settled_bytes = 0;        // what the limit has been told of
-    unsigned patience = 0;                 // commits until work that could not be done is tried again
-    std::uint32_t accesses = 0;            // since this slot moved the access clock; see AccessClock
-    std::shared_ptr<void> snapshot_view;   // see SnapshotView: the holder's copy of the registered snapshots
+    std::vector<void*> work;                    // see WorkList
+    std::size_t work_at = 0;                    // where in it work_off goes on; see Vacuum
+    std::size_t tidied = 0, tidy_end = 0;       // the part of it that waits for tidy; likewise
+    std::size_t garbage = 0;                    // bytes that the holder's commits have made useless; see MemoryLimit
+    std::int64_t settled_bytes = 0;             // what the limit has been told of
+    unsigned patience = 0;                      // commits until work that could not be done is tried again
+    std::size_t passed = 0;                     // entries without a value that walks have met; see help() of Store
+    unsigned help_pause = 0, help_backoff = 0;  // commits that do not help, now and after the next try in vain
+    std::uint32_t accesses = 0;                 // since this slot moved the access clock; see AccessClock
+    std::shared_ptr<void> snapshot_view;        // see SnapshotView: the holder's copy of the registered snapshots
 
    private:
     friend class EpochDomain;
@@ -204,6 +208,7 @@ class EpochDomain {
   }
 
   void leave(Slot& slot) noexcept {
+    if (slot.asked.load(std::memory_order_relaxed)) hand_over(slot);  // a request; what is handed over has [W3]
     if (slot.open_.size() >= k_bag_size || slot.open_bytes_ >= k_bag_bytes) {
       try {
         seal_and_collect(slot);
@@ -212,6 +217,17 @@ class EpochDomain {
     }
     // [E3] release: all that the guard's holder did comes before the slot is free; pairs with [E1] and [E2].
     slot.epoch.store(k_free, std::memory_order_release);
+  }
+
+  // By the slot's holder: its work list goes to vacuum, and what it has retired is freed as far as it may be.
+  void hand_over(Slot& slot) noexcept {
+    slot.asked.store(false, std::memory_order_relaxed);  // see leave()
+    handed_over.give(slot.work);
+    if (slot.work.empty()) slot.tidied = slot.tidy_end = 0;
+    try {
+      seal_and_collect(slot);
+    } catch (...) {  // as in leave()
+    }
   }
 
   // Moves the global epoch on if every held slot has seen it. O(slots).
@@ -253,13 +269,36 @@ class EpochDomain {
   Block first_;
 
  public:
-  // Calls f(Slot&) for every slot that is free just now, as its holder. f must be short and not throw.
+  HandOver handed_over;  // the work lists of those who were asked
+
+  // What is done about slots that are not free.
+  enum class Busy {
+    leave_alone,
+    ask,       // their holders hand over what they have when their guards end: a load and a branch for them
+    wait_for,  // only those that were asked count, and the others are passed over
+  };
+  // Calls f(Slot&) for every slot that is free just now, as its holder. f must be short and not throw. True: holders
+  // of other slots are asked, and have not answered yet.
   template <class F>
-  void for_each_idle_slot(F&& f) {
+  bool for_each_idle_slot(F&& f, Busy busy = Busy::leave_alone) {
+    bool asked = false;
     for_each_slot([&](Slot& slot) {
-      if (slot.epoch.load(std::memory_order_relaxed) != k_free || !claim(slot)) return;  // relaxed: a hint before claim
+      // Relaxed, all of `asked`: a request; what is handed over has [W3].
+      if (busy == Busy::wait_for && !slot.asked.load(std::memory_order_relaxed)) return;
+      if (slot.epoch.load(std::memory_order_relaxed) != k_free || !claim(slot)) {  // relaxed: a hint before claim
+        if (busy != Busy::leave_alone) slot.asked.store(asked = true, std::memory_order_relaxed);
+        return;
+      }
+      if (busy != Busy::leave_alone) slot.asked.store(false, std::memory_order_relaxed);
       f(slot);
       slot.epoch.store(k_free, std::memory_order_release);  // [E3]
+    });
+    return asked;
+  }
+  // Who has not answered yet need not any more.
+  void ask_no_more() noexcept {
+    for_each_slot([](Slot& slot) {
+      if (slot.asked.load(std::memory_order_relaxed)) slot.asked.store(false, std::memory_order_relaxed);
     });
   }
 

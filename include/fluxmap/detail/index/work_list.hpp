@@ -5,7 +5,8 @@
 // close a chain that its creator is still working on.
 // A committer queues an entry before it stamps its version, and vacuum closes only chains with a stamped head, holding
 // the token: so no thread can queue an entry after vacuum has let it go.
-// Thread safety: push and take by the slot's holder; vacuum claims the slots whose lists it takes.
+// Thread safety: push and take by the slot's holder. Vacuum claims the slots of idle threads, takes their lists, and
+// asks busy ones for theirs: these are handed over when the calls under way end.
 #pragma once
 
 #include <fluxmap/detail/index/entry.hpp>
@@ -44,6 +45,25 @@ class WorkList {
   static std::vector<void*> take(EpochDomain::Slot& slot) noexcept {
     slot.tidied = slot.tidy_end = 0;
     return std::exchange(slot.work, {});
+  }
+
+  // Moves the lists of all idle slots, and those that have been handed over, to the end of `into`. True: see
+  // EpochDomain::for_each_idle_slot. What there is no memory for stays where it is.
+  static bool gather(EpochDomain& epochs, std::vector<void*>& into, EpochDomain::Busy busy) noexcept {
+    const auto add = [&](const std::vector<void*>& list) {
+      try {
+        into.insert(into.end(), list.begin(), list.end());
+        return true;
+      } catch (...) {
+        return false;
+      }
+    };
+    const auto take_from = [&](EpochDomain::Slot& slot) {
+      if (add(slot.work)) take(slot);
+    };
+    const bool asked = epochs.for_each_idle_slot(take_from, busy);
+    epochs.handed_over.take(add);
+    return asked;
   }
 };
 

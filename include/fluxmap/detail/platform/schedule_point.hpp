@@ -51,6 +51,8 @@ enum class Point : unsigned {
   view_floor,        // a pruner has raised the floor, has not listed the snapshots yet
   epoch_loaded,      // the epoch was read, the slot not claimed with it yet
   vacuum_released,   // vacuum has given back an entry's token, has not looked once more yet
+  list_given,        // about to hand over a list of work
+  vacuum_wait,       // vacuum waits for lists that it has asked for
   lock_wait,         // waiting for a lock that may be held at a schedule point
 };
 

@@ -334,6 +334,7 @@ class Commit {
       write->installed = nullptr;
       write->created = false;
     }
+    store_.help(guard_);
   }
 
   // What is live weighs from the decision on, though in level full the log's thread publishes it later: else evictions

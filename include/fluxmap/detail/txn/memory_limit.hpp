@@ -56,7 +56,6 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   MemoryLimit(StoreType& store, std::size_t limit, Eviction eviction)
       : Base(*store.clock, eviction == Eviction::lfu),
         store_(store),
-        vacuum_(store.index, store.epochs, store.snapshots, store.timers, [this](EntryType& entry) { forget(entry); }),
         limit_(static_cast<std::int64_t>(std::min<std::size_t>(limit, std::size_t{1} << 62))),
         live_limit_(limit_ - limit_ / 32),
         portion_(std::max<std::int64_t>(1, limit_ / 4096)),
@@ -107,7 +106,7 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
     slot.garbage = 0;
     VacuumReport report;
     const std::size_t before = slot.work.size();
-    vacuum_.work_off(guard, *view, 2 * k_batch, report);
+    store_.tidy(guard, *view).work_off(2 * k_batch, report);
     if (slot.work.size() == before) slot.patience = k_batch;  // a snapshot holds all of it
     settle(slot);
   }
@@ -226,7 +225,6 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   }
 
   StoreType& store_;
-  Vacuum<Key, Value, Compare> vacuum_;  // for work_off only, which keeps its state in the slots
   const std::int64_t limit_;
   const std::int64_t live_limit_;  // the rest is for what waits to be freed
   const std::int64_t portion_;

@@ -4,6 +4,7 @@
 #include <fluxmap/detail/index/entry.hpp>
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/upkeep/access_clock.hpp>
+#include <fluxmap/detail/upkeep/reclaim.hpp>
 
 #include <cstddef>
 #include <span>
@@ -15,21 +16,17 @@ struct Write;
 
 // Thread safety: all calls.
 template <class Key, class Value>
-class MemoryLimiter {
+class MemoryLimiter : public LeavingObserver<Key, Value> {
  public:
   using EntryType = Entry<Key, Value>;
 
   explicit MemoryLimiter(const Clock& clock, bool counts_all) : accesses(clock, counts_all) {}
-  MemoryLimiter(const MemoryLimiter&) = delete;
-  MemoryLimiter& operator=(const MemoryLimiter&) = delete;
   virtual ~MemoryLimiter() = default;
 
   // Before a commit: throws errc::memory_limit where it cannot be allowed.
   virtual void check(std::span<Write<Key, Value>* const> writes) = 0;
   // A key has become live, or is about to. Before its version is stamped, so before the entry can be closed.
   virtual void add(EntryType& entry) noexcept = 0;
-  // The entry leaves the index.
-  virtual void forget(EntryType& entry) noexcept = 0;
   // Frees some of what the guard's thread has left behind, where there is too much of it.
   virtual void work_off(EpochGuard& guard) noexcept = 0;
   // What the slot's counters say is live has changed. By its holder, before keep_limit.

@@ -61,7 +61,7 @@ class Publisher {
   // After all are stamped. `installed`: a range of InstalledType.
   //
   // What a commit has just covered is dead only in a view that was made after it, so most of the pruning is done after
-  // the view was refreshed, for all commits before that (tidy). Only what stands below that is looked at here: a key
+  // the view was refreshed, for all commits before that (Tidy). Only what stands below that is looked at here: a key
   // that is written again and again must not pile up versions in between.
   template <class Range>
   void prune_below(Range&& installed) noexcept {
@@ -75,7 +75,7 @@ class Publisher {
         prune(guard_, *one.entry, *view, store_.timers, k_prune_limit);
       }
     }
-    Vacuum<Key, Value, Compare>::tidy(guard_, *view, store_.timers, fresh, std::ranges::size(installed));
+    store_.tidy(guard_, *view).after_commit(fresh, std::ranges::size(installed));
     if (store_.limiter != nullptr) store_.limiter->work_off(guard_);
   }
 

@@ -46,6 +46,10 @@ struct RangeRead {
   RangeKind kind = RangeKind::half_open;
   bool finished = false;  // walked to its end; else only up to the last key seen
   std::vector<Seen> seen;
+  std::optional<Key>
+      start{};  // where the walk began, if not at the beginning: ranges read before cover what is left out
+
+  const Key& walked_from() const noexcept { return start ? *start : first; }
 
   template <class Compare>
   bool contains(const Compare& compare, const Key& key) const {  // given !(key < first)

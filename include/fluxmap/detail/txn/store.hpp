@@ -16,6 +16,8 @@
 #include <fluxmap/detail/txn/reservation.hpp>
 #include <fluxmap/detail/txn/write_set.hpp>
 #include <fluxmap/detail/upkeep/expirer.hpp>
+#include <fluxmap/detail/upkeep/reclaim.hpp>
+#include <fluxmap/detail/upkeep/tidy.hpp>
 #include <fluxmap/detail/upkeep/vacuum.hpp>
 #include <fluxmap/error.hpp>
 
@@ -26,6 +28,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
@@ -88,11 +91,34 @@ class Store {
   }
   HeapTrimmer trimmer;
 
+  Reclaimer<Key, Value, Compare> reclaimer() noexcept { return {index, timers, limiter.get()}; }
   // A vacuum of this store, to be driven by the caller.
-  Vacuum<Key, Value, Compare> vacuum() {
-    typename Vacuum<Key, Value, Compare>::Closing closing;
-    if (limiter != nullptr) closing = [this](EntryType& entry) { limiter->forget(entry); };
-    return Vacuum<Key, Value, Compare>(index, epochs, snapshots, timers, std::move(closing));
+  Vacuum<Key, Value, Compare> vacuum() { return {reclaimer(), epochs, snapshots}; }
+  // What a writer cleans up behind itself.
+  Tidy<Key, Value, Compare> tidy(EpochGuard& guard, const SnapshotView& view) noexcept {
+    return {reclaimer(), guard, view};
+  }
+
+  // A walk has met so many entries without a value for it.
+  static void note_passed(EpochGuard& guard, std::size_t entries) noexcept { guard.slot().passed += entries; }
+  // A committer whose walks have met many of them takes twice as many off the lists, others' lists too, so that the
+  // same walk again is shorter: what it costs is in proportion to the walks. In vain, where snapshots hold them up; so
+  // after that it waits, longer each time, before it tries again.
+  void help(EpochGuard& guard) noexcept {
+    EpochDomain::Slot& slot = guard.slot();
+    if (slot.passed < k_much_passed) return;
+    const std::size_t passed = std::exchange(slot.passed, 0);
+    if (slot.help_pause > 0) {
+      --slot.help_pause;
+      return;
+    }
+    const SnapshotView* const view = fresh_view(guard);
+    if (view == nullptr) return;
+    if (slot.work.size() < passed) WorkList<EntryType>::gather(epochs, slot.work, EpochDomain::Busy::leave_alone);
+    VacuumReport report;
+    tidy(guard, *view).work_off(2 * passed, report);
+    slot.help_backoff = report.entries > 0 ? 0 : std::min(2 * slot.help_backoff + 1, k_longest_pause);
+    slot.help_pause = slot.help_backoff;
   }
 
   // True if readers must not see a commit before it is on the disk.
@@ -143,6 +169,8 @@ class Store {
 
  private:
   static constexpr std::uint64_t k_view_commits = 16;
+  static constexpr std::size_t k_much_passed = 64;  // entries
+  static constexpr unsigned k_longest_pause = 64;   // commits that would have helped
 
   std::atomic<bool> closed_{false};
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <fluxmap/detail/txn/announcement.hpp>
+#include <fluxmap/detail/txn/cleared_run.hpp>
 #include <fluxmap/detail/txn/commit.hpp>
 #include <fluxmap/detail/txn/read_set.hpp>
 #include <fluxmap/detail/txn/store.hpp>
@@ -34,7 +35,8 @@ struct ScanCursor {
   const Key* last_key = nullptr;    // of the last item met, an own tombstone included; null: not begun
   std::size_t ahead = 0;         // entries looked ahead to and still to come; read-only: the last ones of range->seen
   std::uint64_t generation = 0;  // `at` is good only while the snapshot is the same
-  const Key* key = nullptr;      // the current item
+  typename ClearedRun<Key>::Scan from;  // until the first item
+  const Key* key = nullptr;             // the current item
   const Value* value = nullptr;
 };
 
@@ -129,6 +131,7 @@ class TxnState {
     check_writable();
     EntryType* const hint = reads_.recent_entry(store_.index.compare(), key);
     PrivateVersion<Value> version(VersionType::make_until(now_.after(time), 0, std::forward<Args>(args)...));
+    cleared_.on_put(store_.index.compare(), key);
     writes_.put(std::move(key), std::move(version), hint);
   }
 
@@ -151,7 +154,10 @@ class TxnState {
       kept = std::make_unique<Range>(std::move(range));
       cursor.range = kept.get();
     } else {
+      const Key* const start = cleared_.skip(store_.index.compare(), range.first);
+      if (start != nullptr && range.contains(store_.index.compare(), *start)) range.start.emplace(*start);
       cursor.range = &reads_.ranges.emplace_back(std::move(range));
+      cursor.from = cleared_.begin(cursor.range->first, cursor.range->start.has_value());
     }
     return cursor;
   }
@@ -168,7 +174,7 @@ class TxnState {
 
   // Moves to the next live key of the range, own writes merged in. False: there is none.
   bool advance(EpochGuard& guard, Cursor& cursor) {
-    if (read_only_) return advance_ahead(cursor) || (look_up_stretch(cursor) && advance_ahead(cursor));
+    if (read_only_) return advance_ahead(cursor) || (look_up_stretch(guard, cursor) && advance_ahead(cursor));
     check_usable();
     const Compare& compare = store_.index.compare();
     Range& range = *cursor.range;
@@ -179,13 +185,15 @@ class TxnState {
       EntryType* entry = resume(cursor, stretch);
       cursor.ahead += stretch - 1;
       Found<Value> found;
-      for (; entry != nullptr && range.contains(compare, entry->key); entry = store_.index.next(*entry)) {
+      std::size_t passed = 0;
+      for (; entry != nullptr && range.contains(compare, entry->key); entry = store_.index.next(*entry), ++passed) {
         if (own != nullptr && !compare(entry->key, own->key)) break;
         found = visible_at(*entry, snapshot_);
         if (found.newer != 0 && refresh(guard, found.newer, entry->key)) break;
         needed_ = std::max(needed_, found.cts);
         if (found.live(now_)) break;
       }
+      StoreType::note_passed(guard, passed);
       if (generation != generation_) continue;  // the snapshot has moved: look again from the same place
       if (found.live(now_)) {
         range.seen.push_back({entry, found.version, nullptr});
@@ -193,16 +201,19 @@ class TxnState {
         cursor.generation = generation_;
         cursor.last_key = cursor.key = &entry->key;
         cursor.value = std::addressof(found.version->value);
+        cleared_.met(cursor.from, entry->key);
         return true;
       }
       if (own == nullptr) {
         range.finished = true;
+        if (cursor.last_key != nullptr) cleared_.met(cursor.from, *cursor.last_key);
         return false;
       }
       range.seen.push_back({nullptr, nullptr, own});
       cursor.at = nullptr;
       cursor.last_key = cursor.key = &own->key;
       if (own->version->is_tombstone()) continue;
+      cleared_.met(cursor.from, own->key);
       cursor.value = std::addressof(own->version->value);
       return true;
     }
@@ -217,7 +228,7 @@ class TxnState {
     for (bool more = true; more;) {
       EpochGuard guard(store_.epochs);
       if (read_only_) {
-        more = look_up_stretch(cursor);
+        more = look_up_stretch(guard, cursor);
         for (const auto& item : cursor.range->seen) emit(item.entry->key, item.version->value);
       } else {
         for (int i = 0; i < k_scan_stretch && (more = advance(guard, cursor)); ++i) emit(*cursor.key, *cursor.value);
@@ -240,6 +251,7 @@ class TxnState {
       throw_error(errc::invalid_option, "fluxmap: not a savepoint of this transaction any more");
     }
     writes_.roll_back_to(at->mark);
+    cleared_.forget();
     savepoints_.erase(at + 1, savepoints_.end());
   }
 
@@ -333,6 +345,7 @@ class TxnState {
     active_ = false;
     next_serial();
     ++generation_;
+    cleared_.forget();
     if (!keep_reads_) reads_.clear();
     keep_reads_ = false;
     writes_.clear();
@@ -399,24 +412,27 @@ class TxnState {
     if (writes_.empty()) return nullptr;
     const Range& range = *cursor.range;
     WriteType* const own =
-        cursor.last_key != nullptr ? writes_.upper_bound(*cursor.last_key) : writes_.lower_bound(range.first);
+        cursor.last_key != nullptr ? writes_.upper_bound(*cursor.last_key) : writes_.lower_bound(range.walked_from());
     return own != nullptr && range.contains(store_.index.compare(), own->key) ? own : nullptr;
   }
 
   // Fills `seen` with the next items of a read-only scan. It may look further than it was asked to, because what a
   // snapshot shows does not change, and stays where it is. False: there are none.
-  bool look_up_stretch(Cursor& cursor) {
+  bool look_up_stretch(EpochGuard& guard, Cursor& cursor) {
     Range& range = *cursor.range;
     cursor.ahead = 0;
     const std::size_t stretch = next_stretch(cursor);
     EntryType* entry = range.finished ? nullptr : resume(cursor, stretch);
     range.seen.resize(stretch);
-    std::size_t count = 0;
+    std::size_t count = 0, passed = 0;
     const Compare& compare = store_.index.compare();
     for (; entry != nullptr && range.contains(compare, entry->key); entry = store_.index.next(*entry)) {
       const Found<Value> found = visible_at(*entry, snapshot_);
       needed_ = std::max(needed_, found.cts);
-      if (!found.live(now_)) continue;
+      if (!found.live(now_)) {
+        ++passed;
+        continue;
+      }
       range.seen[count++] = {entry, found.version, nullptr};
       if (count < stretch) continue;
       cursor.at = entry;
@@ -424,6 +440,7 @@ class TxnState {
       cursor.generation = generation_;
       break;
     }
+    StoreType::note_passed(guard, passed);
     range.finished = count < stretch;
     range.seen.resize(count);
     cursor.ahead = count;
@@ -437,7 +454,7 @@ class TxnState {
 
   // The first entry after the cursor's place. `ahead`: how many more will be walked over; see SkipList::look_ahead.
   EntryType* resume(const Cursor& cursor, std::size_t ahead) const {
-    if (cursor.last_key == nullptr) return store_.index.lower_bound(cursor.range->first, ahead);
+    if (cursor.last_key == nullptr) return store_.index.lower_bound(cursor.range->walked_from(), ahead);
     if (cursor.at != nullptr && cursor.generation == generation_) {
       if (ahead > 0) store_.index.look_ahead(cursor.at->key, ahead);
       return store_.index.next(*cursor.at);
@@ -472,6 +489,7 @@ class TxnState {
   std::string conflict_;
   ReadSet<Key, Value> reads_;
   WriteSet<Key, Value, Compare> writes_;
+  ClearedRun<Key> cleared_;
   std::vector<NumberedMark> savepoints_;
   std::vector<WriteType*> order_;  // the writes of a commit under way
 };

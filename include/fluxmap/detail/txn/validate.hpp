@@ -72,7 +72,7 @@ class Validator {
     auto seen = range.seen.begin();
     const auto end = range.seen.end();
     if (!range.finished && seen == end) return true;  // nothing was asked of it yet
-    for (EntryType* entry = store_.index.lower_bound(range.first);
+    for (EntryType* entry = store_.index.lower_bound(range.walked_from());
          entry != nullptr && range.contains(compare, entry->key); entry = store_.index.next(*entry)) {
       step();
       while (seen != end && seen->own != nullptr && compare(seen->own->key_now(), entry->key)) ++seen;

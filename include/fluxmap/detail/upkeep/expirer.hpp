@@ -1,4 +1,4 @@
-// The thread that expiry runs on. · layer: upkeep
+// The thread that expiry runs on, and that finishes what expiry and eviction have begun. · layer: upkeep
 #pragma once
 
 #include <fluxmap/detail/index/timing_wheel.hpp>
@@ -15,13 +15,14 @@
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
-// Calls work() whenever a timer of the wheel is due, until it returns false. `work` may throw, and is called again a
-// little later then. With a clock that can be set no wait for a deadline can be relied on, so it is looked at now and
-// then. Thread-safe, but for stop().
+// Calls expire() whenever a timer of the wheel is due, until it returns false; and finish() some time after
+// finish_later(), until it returns true: the tombstones of what has expired or was evicted are nobody else's to free,
+// if nothing is written any more. Both may throw, and are called again a little later then. With a clock that can be
+// set no wait for a deadline can be relied on, so it is looked at now and then. Thread-safe, but for stop().
 class Expirer {
  public:
-  Expirer(const TimingWheel& timers, const Clock& clock, std::function<bool()> work)
-      : timers_(timers), clock_(clock), work_(std::move(work)) {}
+  Expirer(const TimingWheel& timers, const Clock& clock, std::function<bool()> expire, std::function<bool()> finish)
+      : timers_(timers), clock_(clock), expire_(std::move(expire)), finish_(std::move(finish)) {}
   Expirer(const Expirer&) = delete;
   Expirer& operator=(const Expirer&) = delete;
   ~Expirer() { stop(); }
@@ -42,6 +43,13 @@ class Expirer {
     }
     wake_.notify_all();
   }
+  // Something has been removed by the database itself. Cheap: a load, but for the first time after a finish().
+  void finish_later() noexcept {
+    if (unfinished_.load(std::memory_order_relaxed))
+      return;                                            // orders nothing: what is to be freed is on the work lists
+    unfinished_.store(true, std::memory_order_relaxed);  // as above
+    wake();
+  }
   void request_stop() noexcept {
     {
       const std::lock_guard lock(mutex_);
@@ -56,7 +64,12 @@ class Expirer {
   }
 
  private:
+  using SteadyClock = std::chrono::steady_clock;
   static constexpr std::chrono::milliseconds k_longest{100};  // sleep while a deadline is awaited
+  // Between two calls of finish(): so that many small portions are freed together, and for as long as snapshots hold
+  // all of it.
+  static constexpr std::chrono::milliseconds k_shortest_pause{100}, k_longest_pause{1000};
+  static constexpr int k_share = 20;  // of the time goes to finish() at most: a twentieth
 
   void run() noexcept {
     std::unique_lock lock(mutex_);
@@ -65,28 +78,52 @@ class Expirer {
       lock.unlock();
       bool more = false;
       try {
-        more = work_();
+        more = expire_();
       } catch (...) {  // the log has failed, or a comparator or the memory: reads still see no expired value
       }
+      if (!more) finish_if_due();
       const Deadline next = timers_.next();
       const Deadline now = as_deadline(clock_.now());
       lock.lock();
       if (more) continue;
       const auto ready = [this] { return stopping_ || woken_; };
-      if (next == k_no_deadline) {
+      const bool unfinished = unfinished_.load(std::memory_order_relaxed);  // see finish_later
+      if (next == k_no_deadline && !unfinished) {
         wake_.wait(lock, ready);
       } else {
-        const std::chrono::microseconds left(std::max<Deadline>(next - now, 0));
-        wake_.wait_for(lock, std::min<std::chrono::microseconds>(left + std::chrono::milliseconds(1), k_longest),
-                       ready);
+        std::chrono::microseconds pause = k_longest;
+        if (next != k_no_deadline) {
+          const std::chrono::microseconds left(std::max<Deadline>(next - now, 0));
+          pause = std::min<std::chrono::microseconds>(left + std::chrono::milliseconds(1), k_longest);
+        }
+        wake_.wait_for(lock, pause, ready);
       }
     }
   }
 
+  void finish_if_due() noexcept {
+    if (!unfinished_.load(std::memory_order_relaxed)) return;  // see finish_later
+    const auto started = SteadyClock::now();
+    if (started < next_finish_) return;
+    unfinished_.store(false, std::memory_order_relaxed);  // before it begins: what comes meanwhile counts anew
+    bool finished = false;
+    try {
+      finished = finish_();
+    } catch (...) {  // a comparator or the memory: what was not done is left for the next time
+    }
+    const auto ended = SteadyClock::now();
+    if (!finished) unfinished_.store(true, std::memory_order_relaxed);  // see finish_later
+    pause_ = finished ? k_shortest_pause : std::min(2 * pause_, k_longest_pause);
+    next_finish_ = ended + std::max<SteadyClock::duration>(pause_, (k_share - 1) * (ended - started));
+  }
+
   const TimingWheel& timers_;
   const Clock& clock_;
-  const std::function<bool()> work_;
+  const std::function<bool()> expire_, finish_;
   std::atomic<bool> started_{false};
+  std::atomic<bool> unfinished_{false};                 // finish() is to be called
+  std::chrono::milliseconds pause_ = k_shortest_pause;  // of the thread's own, as the next
+  SteadyClock::time_point next_finish_{};               // not before
   std::mutex mutex_;
   std::condition_variable wake_;
   bool woken_ = false, stopping_ = false;  // guarded by mutex_
