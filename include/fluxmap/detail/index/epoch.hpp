@@ -220,8 +220,8 @@ class EpochDomain {
   }
 
   // By the slot's holder: its work list goes to vacuum, and what it has retired is freed as far as it may be.
-  void hand_over(Slot& slot) noexcept {
-    slot.asked.store(false, std::memory_order_relaxed);  // see leave()
+  [[gnu::noinline]] void hand_over(Slot& slot) noexcept {  // once for each vacuum: kept out of every guard's end
+    slot.asked.store(false, std::memory_order_relaxed);    // see leave()
     handed_over.give(slot.work);
     if (slot.work.empty()) slot.tidied = slot.tidy_end = 0;
     try {

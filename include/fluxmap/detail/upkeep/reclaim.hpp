@@ -61,18 +61,20 @@ class Reclaimer {
         return false;  // the token is never given back: nobody can queue the entry again
       }
     }
-    return pruned.rest || keeps_token(guard, entry);
+    return pruned.rest || keeps_token(guard, entry, head);
   }
   static constexpr std::size_t k_room = 8;  // what process() retires, but for the versions of a long chain
 
  private:
-  // Gives the token of an entry back if there is nothing to be done for it. False: given back.
-  static bool keeps_token(EpochGuard& guard, EntryType& entry) noexcept {
-    if (is_dead_weight(entry)) return true;
+  // Gives the token of an entry, whose head was just read, back if there is nothing to be done for it. False: given
+  // back.
+  static bool keeps_token(EpochGuard& guard, EntryType& entry, const Version<Value>* head) noexcept {
+    if (is_dead_weight(head)) return true;
     WorkList<EntryType>::release_token(entry);
     schedule_point(Point::vacuum_released);
     // A commit that found the token taken while we were at it relies on us to look once more (see WorkList).
-    if (is_dead_weight(entry) && WorkList<EntryType>::acquire(entry)) WorkList<EntryType>::push(guard, entry);
+    if (is_dead_weight(entry.load_head()) && WorkList<EntryType>::acquire(entry))
+      WorkList<EntryType>::push(guard, entry);
     return false;
   }
 
@@ -87,8 +89,7 @@ class Reclaimer {
 
   // True if there is something that may be freed later: a tombstone, an empty chain, more than one version, or a
   // pending version, which may be aborted yet and leave an empty chain.
-  static bool is_dead_weight(const EntryType& entry) noexcept {
-    const Version<Value>* const head = entry.load_head();
+  static bool is_dead_weight(const Version<Value>* head) noexcept {
     if (head == EntryType::closed()) return false;
     if (head == nullptr || head->stamp().is_tagged() || head->is_tombstone()) return true;
     return head->older.load(std::memory_order_acquire) != nullptr;  // [P7]

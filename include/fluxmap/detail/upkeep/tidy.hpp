@@ -50,7 +50,10 @@ class Tidy {
       auto& entry = *static_cast<EntryType*>(list[at]);
       list[at] = list.back();  // it may be pushed anew by process()
       list.pop_back();
-      make_room();
+      try {
+        guard_.reserve(ReclaimerType::k_room);
+      } catch (...) {  // what retire() finds no room for is leaked
+      }
       if (!reclaimer_.process(guard_, entry, view_, report)) continue;
       ++report.kept;
       WorkList<EntryType>::push(guard_, entry);
@@ -62,13 +65,6 @@ class Tidy {
   static constexpr std::size_t k_group = 8;     // fetched side by side
   static constexpr std::size_t k_versions = 8;  // survivors of a chain that a committer looks at
   static constexpr Cts k_young = 64;            // commits
-
-  void make_room() noexcept {
-    try {
-      guard_.reserve(ReclaimerType::k_room);
-    } catch (...) {  // what retire() finds no room for is leaked
-    }
-  }
 
   // Some of those that wait.
   void tidy_group() noexcept {
@@ -84,10 +80,8 @@ class Tidy {
     VacuumReport ignored;
     for (std::size_t i = 0; i < size; ++i) {
       EntryType& entry = *group[i];
-      make_room();
-      const bool young = is_young(entry);  // before it may be gone
       const bool kept = reclaimer_.process(guard_, entry, view_, ignored, k_versions);
-      if (kept && !young) {
+      if (kept && !is_young(entry)) {
         list[slot_.tidied++] = &entry;
       } else {
         leave[leaving++] = kept ? &entry : nullptr;
