@@ -246,7 +246,7 @@ class TxnState {
     }
     order_.clear();
     writes_.for_each([&](WriteType& write) { order_.push_back(&write); });
-    KeepLimit<Key, Value> keep_limit{store_.limiter.get(), false};
+    KeepLimit<Key, Value> keep_limit(store_.limiter.get());
     EpochGuard guard(store_.epochs);
     struct Abandon {  // an exception or a conflict ends the transaction; what it created is vacuum's
       TxnState* self;
@@ -261,13 +261,13 @@ class TxnState {
       guard.counters().conflicts.add(1);
       return CommitOutcome::conflict;
     }
-    if (store_.limiter != nullptr) store_.limiter->check(order_);
+    keep_limit.check(order_);
     Commit<Key, Value, Compare> commit(store_, guard);
     const CommitOutcome outcome = commit.run(order_, &reads_, now_, snapshot_, owner(), defer);
     switch (outcome) {
       case CommitOutcome::committed:
-        keep_limit.due = true;
         cts_ = needed_ = commit.cts();
+        keep_limit.committed(guard, cts_, order_.size());
         break;
       case CommitOutcome::conflict:
         guard.counters().conflicts.add(1);
