@@ -91,7 +91,8 @@ void evict_one_of_two(World& world) {
   evict(world, {.expected_steps = 400, .stalls = false}, k_room_for_one);
   for (Key key = 1; key <= 2; ++key) {
     world.body([key](Actor& me) {
-      if (key == 1) me.rest_at(Point::latched, 0, 20);
+      me.rest_at(Point::stamped, 0, static_cast<unsigned>(me.random.below(20)));
+      me.rest_at(Point::latch_before_cas, 0, static_cast<unsigned>(me.random.below(20)));  // of the eviction
       me.transact([&](Tx& tx) { tx.put(key, 1); });
     });
   }
@@ -101,6 +102,21 @@ void evict_one_of_two(World& world) {
     for_each_live(world.store(), [&](auto&, auto&) { ++live; });
     expect(live == 1, "each has evicted the other");
   });
+}
+
+// What is to be evicted is written meanwhile: it stays, and can be evicted later.
+void evict_what_is_overwritten(World& world) {
+  evict(world, {.expected_steps = 600, .stalls = false}, k_room_for_one);
+  populate(world, {{1, 0}});
+  world.body([](Actor& me) {
+    const auto occurrence = static_cast<unsigned>(me.random.below(3));
+    me.rest_at(Point::latch_before_cas, occurrence, 20 + static_cast<unsigned>(me.random.below(60)));
+    for (int round = 0; round < 3; ++round) me.transact([&](Tx& tx) { tx.put(2, 1); });
+  });
+  world.body([](Actor& me) {
+    for (int round = 0; round < 4; ++round) me.transact([&](Tx& tx) { tx.put(1, 1); });
+  });
+  world.after([&world](Actor&) { check_policy(world, k_room_for_one); });
 }
 
 // A transaction of two keys where there is room for little more, and the policy may choose any: both stay until
@@ -174,6 +190,7 @@ int main(int argc, char** argv) {
                        {{"evict_beside_writes", evict_beside_writes, 1000, leaving},
                         {"evict_nearly_all", evict_nearly_all, 1000, leaving},
                         {"evict_one_of_two", evict_one_of_two, 1000, leaving},
+                        {"evict_what_is_overwritten", evict_what_is_overwritten, 1000, leaving},
                         {"evict_others_only", evict_others_only, 1000, leaving},
                         {"expire_beside_writes", expire_beside_writes, 1000, leaving}},
                        argc, argv);
