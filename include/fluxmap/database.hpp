@@ -228,7 +228,7 @@ class Database {
   void settle_in(std::optional<std::chrono::milliseconds> time_to_live) {
     if (time_to_live) store_->time_to_live = std::min(*time_to_live, detail::k_longest_time);
     if (time_to_live || store_->timers.waiting() > 0 || store_->limiter != nullptr) store_->expirer->start();
-    if (store_->limiter != nullptr) store_->limiter->keep_limit();
+    if (store_->limiter != nullptr) store_->limiter->keep_limit({});
   }
   void open(detail::PersistenceSetup setup) {
     persistence_ = std::make_shared<detail::TypedPersistence<Key, Value, Compare>>(store_, std::move(setup));

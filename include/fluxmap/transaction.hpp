@@ -20,17 +20,21 @@ namespace detail {
 struct TransactionAccess;
 }
 
-// A place in a transaction to roll back to. A value: copy it, keep it, use it more than once.
+// A place in a transaction to roll back to. A value: copy it, keep it, use it more than once. Values that were
+// overwritten are kept for as long as somebody holds a savepoint that needs them: let go of those you are done with.
 class Savepoint {
+ public:
+  // No moves: the one moved from would be of no use.
+  Savepoint(const Savepoint&) noexcept = default;
+  Savepoint& operator=(const Savepoint&) noexcept = default;
+  ~Savepoint() = default;
+
  private:
   template <class Key, class Value, class Compare>
   friend class Transaction;
-  Savepoint(const void* state, std::uint64_t serial, std::uint64_t number) noexcept
-      : state_(state), serial_(serial), number_(number) {}
+  explicit Savepoint(detail::UndoMark mark) noexcept : mark_(std::move(mark)) {}
 
-  const void* state_;     // which transaction: its state, and
-  std::uint64_t serial_;  //   which use of it
-  std::uint64_t number_;
+  detail::UndoMark mark_;
 };
 
 // A serializable transaction under the caller's control: made by Handle::begin, ended by commit or rollback, rolled
@@ -116,17 +120,13 @@ class Transaction {
     return state().remove(detail::lookup_key<Key, Compare>(key));
   }
 
-  // A place to roll back to: the writes so far stay.
-  Savepoint savepoint() {
-    const std::uint64_t number = state().add_savepoint();
-    return Savepoint(&state(), state().serial(), number);
-  }
+  // A place to roll back to: the writes so far stay. Expected O(1); between two savepoints one old value of each key
+  // that is written is kept.
+  Savepoint savepoint() { return Savepoint(state().add_savepoint()); }
   // Undoes the writes since the savepoint; reads since then still count. Savepoints taken later are gone. Throws
-  // errc::invalid_option for a savepoint of another transaction, or one that is gone.
-  void rollback_to(const Savepoint& savepoint) {
-    const bool ours = savepoint.state_ == &state() && savepoint.serial_ == state().serial();
-    state().roll_back_to(ours ? savepoint.number_ : 0);
-  }
+  // errc::invalid_option for a savepoint of another transaction, or one that is gone. O(keys written since), each
+  // counted once between two savepoints.
+  void rollback_to(const Savepoint& savepoint) { state().roll_back_to(savepoint.mark_); }
 
   // Commits. Throws ConflictError (errc::serialization_conflict) when something this transaction read was overwritten
   // by one that committed first. The transaction has ended as soon as this is called, whatever comes of it; it is

@@ -16,10 +16,10 @@ using Limit = engine::MemoryLimit<Key, std::int64_t, std::less<>>;
 constexpr std::size_t k_room_for_two = 320, k_room_for_one = 160;  // about
 
 // Without rests that have no end: who rests under the lock of the policy holds the others up.
-void evict(World& world, WorldOptions options, std::size_t room) {
+void evict(World& world, WorldOptions options, std::size_t room, fluxmap::Eviction policy = fluxmap::Eviction::lru) {
   world.open(options);
   world.removes_by_itself = true;
-  world.store().limiter = std::make_unique<Limit>(world.store(), room, fluxmap::Eviction::lru);
+  world.store().limiter = std::make_unique<Limit>(world.store(), room, policy);
 }
 
 // f(entry, version) for what is live, when all is quiet.
@@ -86,6 +86,63 @@ void evict_nearly_all(World& world) {
   world.after([&world](Actor&) { check_policy(world, k_room_for_one); });
 }
 
+// Two write at once what there is room for once: what one of them has written stays.
+void evict_one_of_two(World& world) {
+  evict(world, {.expected_steps = 400, .stalls = false}, k_room_for_one);
+  for (Key key = 1; key <= 2; ++key) {
+    world.body([key](Actor& me) {
+      me.rest_at(Point::stamped, 0, static_cast<unsigned>(me.random.below(20)));
+      me.rest_at(Point::latch_before_cas, 0, static_cast<unsigned>(me.random.below(20)));  // of the eviction
+      me.transact([&](Tx& tx) { tx.put(key, 1); });
+    });
+  }
+  world.after([&world](Actor&) {
+    check_policy(world, k_room_for_one);
+    std::size_t live = 0;
+    for_each_live(world.store(), [&](auto&, auto&) { ++live; });
+    expect(live == 1, "each has evicted the other");
+  });
+}
+
+// What is to be evicted is written meanwhile: it stays, and can be evicted later.
+void evict_what_is_overwritten(World& world) {
+  evict(world, {.expected_steps = 600, .stalls = false}, k_room_for_one);
+  populate(world, {{1, 0}});
+  world.body([](Actor& me) {
+    const auto occurrence = static_cast<unsigned>(me.random.below(3));
+    me.rest_at(Point::latch_before_cas, occurrence, 20 + static_cast<unsigned>(me.random.below(60)));
+    for (int round = 0; round < 3; ++round) me.transact([&](Tx& tx) { tx.put(2, 1); });
+  });
+  world.body([](Actor& me) {
+    for (int round = 0; round < 4; ++round) me.transact([&](Tx& tx) { tx.put(1, 1); });
+  });
+  world.after([&world](Actor&) { check_policy(world, k_room_for_one); });
+}
+
+// A transaction of two keys where there is room for little more, and the policy may choose any: both stay until
+// somebody else writes.
+void evict_others_only(World& world) {
+  evict(world, {.expected_steps = 800, .stalls = false}, k_room_for_two, fluxmap::Eviction::random);
+  populate(world, {{1, 0}, {2, 0}});
+  world.body([](Actor& me) {
+    for (int round = 0; round < 4; ++round) {
+      const Key key = 1 + static_cast<Key>(me.random.below(4));
+      me.transact([&](Tx& tx) {
+        tx.put(key, 1);
+        tx.put(key + 1, 1);
+      });
+      me.read_only([&](Tx& tx) { expect(tx.get(key) && tx.get(key + 1), "a commit has evicted what it has written"); });
+    }
+  });
+  world.body([](Actor& me) {
+    for (int round = 0; round < 4; ++round) {
+      me.vacuum();
+      me.read_only([](Tx& tx) { static_cast<void>(tx.scan(1, 6)); });
+    }
+  });
+  world.after([&world](Actor&) { check_policy(world, k_room_for_two); });
+}
+
 // Values expire while they are overwritten. Blind writes only: what a read sees depends on the clock, which the
 // history knows nothing of.
 void expire_beside_writes(World& world) {
@@ -132,6 +189,9 @@ int main(int argc, char** argv) {
   return run_scenarios("schedule_eviction_test",
                        {{"evict_beside_writes", evict_beside_writes, 1000, leaving},
                         {"evict_nearly_all", evict_nearly_all, 1000, leaving},
+                        {"evict_one_of_two", evict_one_of_two, 1000, leaving},
+                        {"evict_what_is_overwritten", evict_what_is_overwritten, 1000, leaving},
+                        {"evict_others_only", evict_others_only, 1000, leaving},
                         {"expire_beside_writes", expire_beside_writes, 1000, leaving}},
                        argc, argv);
 }

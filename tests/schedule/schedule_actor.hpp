@@ -79,12 +79,12 @@ class Tx {
   }
 
   struct Savepoint {
-    std::uint64_t number;
+    engine::UndoMark mark;
     std::map<Key, std::int64_t> own;
   };
   Savepoint savepoint() { return {state_.add_savepoint(), own_}; }
   void roll_back_to(const Savepoint& savepoint) {
-    state_.roll_back_to(savepoint.number);
+    state_.roll_back_to(savepoint.mark);
     own_ = savepoint.own;
   }
 

@@ -82,6 +82,11 @@ class RandomHistoryRun {
   }
 
  private:
+  // What ends a transaction without a trace: a conflict, or, where there is a memory limit, too much written.
+  static bool rolls_back(boost::system::error_code code) {
+    return fluxmap::is_retryable(code) || code == fluxmap::errc::memory_limit;
+  }
+
   struct Busy {  // counts a coroutine as busy until it ends, however it does
     std::atomic<unsigned>& count;
     ~Busy() { count.fetch_sub(1); }
@@ -146,7 +151,7 @@ class RandomHistoryRun {
       record = recorded.take();
       co_await transaction.commit();
     } catch (const boost::system::system_error& error) {
-      if (!fluxmap::is_retryable(error.code())) throw;
+      if (!rolls_back(error.code())) throw;
       conflict = true;
     }
     if (conflict) {
@@ -182,7 +187,7 @@ class RandomHistoryRun {
           },
           {.read_only = false, .retry = {.attempts = 16, .reserve_after = shape_.reserve_after}});
     } catch (const boost::system::system_error& error) {
-      if (!fluxmap::is_retryable(error.code())) throw;
+      if (!rolls_back(error.code())) throw;
       conflict = true;
     }
     for (std::size_t i = 0; i + (conflict ? 0 : 1) < attempts.size(); ++i) handle.lane().abort(std::move(attempts[i]));

@@ -243,20 +243,21 @@ TEST_CASE("a_write_set_is_ordered_and_holds_the_last_value") {
 TEST_CASE("a_write_set_rolls_back_to_its_marks") {
   Writes writes{std::less<>{}};
   writes.put(1, value(1), nullptr);
-  const std::size_t first = writes.mark();
+  const UndoMark first = writes.mark();
   const int* const kept = &writes.find(1)->version->value;
   for (int i = 0; i < 20; ++i) writes.put(1, value(10 + i), nullptr);
   writes.put(2, value(2), nullptr);
-  const std::size_t second = writes.mark();
+  const UndoMark second = writes.mark();
   writes.put(2, tombstone(), nullptr);
   writes.put(3, value(3), nullptr);
-  writes.roll_back_to(second);
+  CHECK(writes.roll_back_to(second));
   CHECK(contents(writes) == std::vector<std::pair<int, int>>{{1, 29}, {2, 2}});
-  writes.roll_back_to(first);
+  CHECK(writes.roll_back_to(first));
+  CHECK_FALSE(writes.roll_back_to(second));
   CHECK(contents(writes) == std::vector<std::pair<int, int>>{{1, 1}});
   CHECK(&writes.find(1)->version->value == kept);
   CHECK(writes.size() == 1);
-  CHECK(writes.find(2) == nullptr);  // a node that a rollback has emptied counts as none
+  CHECK(writes.find(2) == nullptr);  // a node that a rollback has emptied is gone
   CHECK(writes.upper_bound(1) == nullptr);
   writes.put(2, value(5), nullptr);
   CHECK(writes.size() == 2);

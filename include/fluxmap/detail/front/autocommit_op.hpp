@@ -42,6 +42,7 @@ asio::awaitable<void> insert_op(SessionPtr<Key, Value, Compare> session, Key key
   }
   if (!is_acknowledged(store, write.needed())) {
     check_wait(*store.log, co_await wait_acknowledged(session->shared_store(), write.needed()));
+    keep_limit(store, write.needed());
   }
 }
 
@@ -86,6 +87,7 @@ asio::awaitable<bool> insert_if_absent_op(SessionPtr<Key, Value, Compare> sessio
   if (!write.update(decide, true)) co_await update_to_end(write, store, decide);
   if (!is_acknowledged(store, write.needed())) {
     check_wait(*store.log, co_await wait_acknowledged(session->shared_store(), write.needed()));
+    keep_limit(store, write.needed());
   }
   co_return inserted;
 }
@@ -109,6 +111,7 @@ asio::awaitable<Removed> remove_op(SessionPtr<Key, Value, Compare> session, Key 
   if (!write.update(decide, true)) co_await update_to_end(write, store, decide);
   if (!is_acknowledged(store, write.needed())) {
     check_wait(*store.log, co_await wait_acknowledged(session->shared_store(), write.needed()));
+    keep_limit(store, write.needed());
   }
   if (evicting && removed) {
     EpochGuard guard(store.epochs);
@@ -130,6 +133,7 @@ asio::awaitable<updated_t<Value>> update_op(SessionPtr<Key, Value, Compare> sess
   if (!write.update(decide, true)) co_await update_to_end(write, store, decide);
   if (!is_acknowledged(store, write.needed())) {
     check_wait(*store.log, co_await wait_acknowledged(session->shared_store(), write.needed()));
+    keep_limit(store, write.needed());
   }
   if constexpr (std::copy_constructible<Value>) co_return std::move(*written);
 }

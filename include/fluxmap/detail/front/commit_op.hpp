@@ -52,6 +52,12 @@ class StepAside {
   bool willing_ = true;
 };
 
+// Where the limit was to be kept before: what others had under way then could not be evicted. After the wait.
+template <class StoreType>
+void keep_limit(StoreType& store, Cts own) noexcept {
+  if (store.limiter != nullptr) store.limiter->keep_limit({.cts = own});
+}
+
 // Commits a state, and waits for the log; the caller keeps it alive. Throws ConflictError. After an exception the
 // transaction has ended.
 template <class Key, class Value, class Compare>
@@ -67,6 +73,7 @@ asio::awaitable<void> commit_state(TxnState<Key, Value, Compare>& state,
       case CommitOutcome::committed:
         if (!is_acknowledged(*store, state.needed())) {
           check_wait(*store->log, co_await wait_acknowledged(store, state.needed()));
+          keep_limit(*store, state.needed());
         }
         co_return;
       case CommitOutcome::conflict:

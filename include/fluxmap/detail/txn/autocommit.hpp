@@ -71,11 +71,11 @@ class SingleWrite {
   // Writes the value, whatever is there. False: stepped aside for another transaction, wait and call again.
   bool put(bool defer) {
     store_.check_open();
-    if (store_.limiter != nullptr) store_.limiter->check(span());
-    const KeepLimit<Key, Value> keep_limit{store_.limiter.get()};
+    KeepLimit<Key, Value> keep_limit(store_.limiter.get());
+    keep_limit.check(span());
     EpochGuard guard(store_.epochs);
     for (;;) {  // a round is lost only to a waiter that took us for stalled
-      switch (run(guard, defer)) {
+      switch (run(guard, keep_limit, defer)) {
         case CommitOutcome::committed:
           return true;
         case CommitOutcome::step_aside:
@@ -93,7 +93,7 @@ class SingleWrite {
   bool update(Decide&& decide, bool defer) {
     store_.check_open();
     if (store_.log != nullptr) store_.log->check_usable();  // what is decided may never become durable
-    const KeepLimit<Key, Value> keep_limit{store_.limiter.get()};
+    KeepLimit<Key, Value> keep_limit(store_.limiter.get());
     for (;;) {  // lock-free: a round is lost to a commit of the same key
       EpochGuard guard(store_.epochs);
       auto* const entry = write_.created ? write_.entry : store_.index.find(write_.key_now());
@@ -105,11 +105,11 @@ class SingleWrite {
         needed_ = found.cts;
         return true;
       }
-      if (store_.limiter != nullptr) store_.limiter->check(span());
+      keep_limit.check(span());
       write_.entry = entry;
       write_.expects = true;
       write_.expected = found.version;
-      switch (run(guard, defer)) {
+      switch (run(guard, keep_limit, defer)) {
         case CommitOutcome::committed:
           return true;
         case CommitOutcome::step_aside:
@@ -126,10 +126,13 @@ class SingleWrite {
  private:
   std::span<Write<Key, Value>* const> span() noexcept { return {pointers_.data(), 1}; }
 
-  CommitOutcome run(EpochGuard& guard, bool defer) {
+  CommitOutcome run(EpochGuard& guard, KeepLimit<Key, Value>& keep_limit, bool defer) {
     Commit<Key, Value, Compare> commit(store_, guard);
     const CommitOutcome outcome = commit.run(span(), nullptr, now_, 0, 0, defer);
-    if (outcome == CommitOutcome::committed) needed_ = commit.cts();
+    if (outcome == CommitOutcome::committed) {
+      needed_ = commit.cts();
+      keep_limit.committed(guard, needed_, 1);
+    }
     return outcome;
   }
 

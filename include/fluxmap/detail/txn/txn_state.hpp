@@ -210,6 +210,7 @@ class TxnState {
         return false;
       }
       range.seen.push_back({nullptr, nullptr, own});
+      writes_.keep(*own);
       cursor.at = nullptr;
       cursor.last_key = cursor.key = &own->key;
       if (own->version->is_tombstone()) continue;
@@ -236,23 +237,16 @@ class TxnState {
     }
   }
 
-  // Savepoints are numbered from 1; one that has been undone by an earlier one is gone.
-  std::uint64_t add_savepoint() {
+  UndoMark add_savepoint() {
     check_usable();
-    savepoints_.push_back({++last_savepoint_, 0});
-    savepoints_.back().mark = writes_.mark();
-    return last_savepoint_;
+    return writes_.mark();
   }
-  void roll_back_to(std::uint64_t savepoint) {
+  void roll_back_to(const UndoMark& savepoint) {
     check_usable();
-    auto at = savepoints_.begin();
-    while (at != savepoints_.end() && at->number != savepoint) ++at;
-    if (at == savepoints_.end()) {
+    if (!writes_.roll_back_to(savepoint)) {
       throw_error(errc::invalid_option, "fluxmap: not a savepoint of this transaction any more");
     }
-    writes_.roll_back_to(at->mark);
     cleared_.forget();
-    savepoints_.erase(at + 1, savepoints_.end());
   }
 
   // One attempt to commit. After `committed` and `conflict` the transaction has ended. `defer`: willing to step aside.
@@ -264,7 +258,7 @@ class TxnState {
     }
     order_.clear();
     writes_.for_each([&](WriteType& write) { order_.push_back(&write); });
-    KeepLimit<Key, Value> keep_limit{store_.limiter.get(), false};
+    KeepLimit<Key, Value> keep_limit(store_.limiter.get());
     EpochGuard guard(store_.epochs);
     struct Abandon {  // an exception or a conflict ends the transaction; what it created is vacuum's
       TxnState* self;
@@ -279,13 +273,13 @@ class TxnState {
       guard.counters().conflicts.add(1);
       return CommitOutcome::conflict;
     }
-    if (store_.limiter != nullptr) store_.limiter->check(order_);
+    keep_limit.check(order_);
     Commit<Key, Value, Compare> commit(store_, guard);
     const CommitOutcome outcome = commit.run(order_, &reads_, now_, snapshot_, owner(), defer);
     switch (outcome) {
       case CommitOutcome::committed:
-        keep_limit.due = true;
         cts_ = needed_ = commit.cts();
+        keep_limit.committed(guard, cts_, order_.size());
         break;
       case CommitOutcome::conflict:
         guard.counters().conflicts.add(1);
@@ -350,7 +344,6 @@ class TxnState {
     keep_reads_ = false;
     writes_.clear();
     order_.clear();
-    savepoints_.clear();
     sever();
     store_.snapshots.withdraw(slot_);
   }
@@ -464,10 +457,6 @@ class TxnState {
     return same ? store_.index.next(*entry) : entry;
   }
 
-  struct NumberedMark {
-    std::uint64_t number;
-    std::size_t mark;
-  };
   static constexpr int k_scan_stretch = 512;
   static constexpr std::size_t k_first_stretch = 16, k_long_stretch = 64;
 
@@ -477,9 +466,8 @@ class TxnState {
   Cts snapshot_ = 0;
   Cts cts_ = 0;
   Cts needed_ = 0;                        // the newest commit that was read
-  std::atomic<std::uint64_t> serial_{0};  // changes with every begin and end: tells stale streams and savepoints
+  std::atomic<std::uint64_t> serial_{0};  // changes with every begin and end: tells stale streams
   std::uint64_t generation_ = 0;          // changes whenever the snapshot does
-  std::uint64_t last_savepoint_ = 0;
   bool active_ = false;
   bool read_only_ = false;
   bool doomed_ = false;      // something read was overwritten; may still end as a reader
@@ -490,7 +478,6 @@ class TxnState {
   ReadSet<Key, Value> reads_;
   WriteSet<Key, Value, Compare> writes_;
   ClearedRun<Key> cleared_;
-  std::vector<NumberedMark> savepoints_;
   std::vector<WriteType*> order_;  // the writes of a commit under way
 };
 

@@ -58,6 +58,15 @@ class GhostLists {
     List& list = list_of(which);
     for (const std::size_t live = list.live; list.live == live;) pop_front(list);
   }
+  // Forgets all of them, and gives their memory back.
+  void clear() noexcept {
+    for (List* list : {&recent_, &frequent_}) {
+      list->hashes.clear();
+      list->first = 0;
+      list->live = 0;
+    }
+    where_ = {};
+  }
   std::size_t bytes() const noexcept { return where_.bucket_count() * k_map_bytes + hashes() * sizeof(std::uint32_t); }
 
  private:
@@ -155,6 +164,14 @@ class ArcPolicy final : public EvictionPolicy {
     ghosts_.push(chosen_from_, hash);
     trim();
   }
+  // Where it was, and no ghost: it has not been away.
+  void put_back(Tracking& key, std::uint64_t /*hash*/, const Moment& now) noexcept override {
+    if (used_again(key)) return add_often(key, now);
+    once_.push_back(key);
+    key.set_place(k_once);
+    ++once_size_;
+  }
+  void forget_the_past() noexcept override { ghosts_.clear(); }
 
   std::size_t size() const noexcept override { return once_size_ + often_size_; }
   std::size_t bytes() const noexcept override { return ghosts_.bytes(); }

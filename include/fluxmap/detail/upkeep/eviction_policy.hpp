@@ -34,10 +34,16 @@ class EvictionPolicy {
   virtual Tracking* victim(const Moment& now) noexcept = 0;
   // The key that was chosen last has really been evicted.
   virtual void evicted(std::uint64_t /*hash*/) {}
+  // A key that was chosen stays after all. May throw std::bad_alloc, having done nothing.
+  virtual void put_back(Tracking& key, std::uint64_t hash, const Moment& now) { add(key, hash, now); }
+  // Forgets what it can do without, where every byte is needed.
+  virtual void forget_the_past() noexcept {}
 
   virtual std::size_t size() const noexcept = 0;
   // What the policy keeps besides what stands in front of each entry, in bytes.
   virtual std::size_t bytes() const noexcept { return 0; }
+  // The same, at least, where there are so many keys.
+  virtual std::size_t bytes_for(std::size_t /*keys*/) const noexcept { return 0; }
 
  protected:
   static constexpr unsigned k_budget = 128;  // keys looked at for one victim, at most
@@ -90,8 +96,9 @@ class RandomPolicy final : public EvictionPolicy {
     return take(next_random(random_) % older);
   }
   std::size_t size() const noexcept override { return keys_.size(); }
-  std::size_t bytes() const noexcept override {
-    return (keys_.size() + k_block - 1) / k_block * k_block * sizeof(Tracking*);
+  std::size_t bytes() const noexcept override { return bytes_for(keys_.size()); }
+  std::size_t bytes_for(std::size_t keys) const noexcept override {
+    return keys == 0 ? 0 : (keys - 1) / k_block * k_block * sizeof(Tracking*);  // the first is there in any case
   }
 
  private:
