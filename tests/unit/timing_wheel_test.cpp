@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <random>
 #include <vector>
@@ -71,6 +72,65 @@ TEST_CASE("a_clock_that_is_set_back_makes_nothing_due_and_loses_nothing") {
   CHECK(all_due(wheel, k_start + 5000) == std::vector<Timer*>{&timer});
 }
 
+TEST_CASE("a_timer_added_after_the_clock_was_set_back_is_due_by_the_new_time") {
+  constexpr Deadline k_hour = 3'600'000'000;
+  Timer before(k_start + 5000), long_before(k_start + 30 * 24 * k_hour);
+  Timer after(k_start - k_hour + 1'000'000), soon(k_start - k_hour + 1);
+  TimingWheel wheel;
+  wheel.start(k_start);
+  wheel.add(before, nullptr);
+  wheel.add(long_before, nullptr);
+  CHECK(all_due(wheel, k_start + 1000).empty());
+  Deadline now = k_start - k_hour;
+  CHECK(wheel.add(after, nullptr));
+  CHECK(wheel.add(soon, nullptr));
+  CHECK(wheel.next() <= now + 1);
+  CHECK(all_due(wheel, now + 1) == std::vector<Timer*>{&soon});
+  CHECK(all_due(wheel, now + 999'999).empty());
+  CHECK(wheel.next() <= now + 1'000'000 + 1024);
+  CHECK(all_due(wheel, now + 1'000'000) == std::vector<Timer*>{&after});
+  CHECK(all_due(wheel, k_start + 5000) == std::vector<Timer*>{&before});
+  now = k_start - 400 * 24 * k_hour;  // once more, and by more than the wheels reach
+  CHECK(all_due(wheel, now).empty());
+  CHECK(all_due(wheel, k_start + 30 * 24 * k_hour) == std::vector<Timer*>{&long_before});
+}
+
+TEST_CASE("deadlines_before_1970_and_at_the_ends_of_time_are_due_in_their_order") {
+  constexpr Deadline k_least = std::numeric_limits<Deadline>::min();
+  const std::vector<Deadline> times{k_least,
+                                    k_least + 1,
+                                    k_least + 5'000'000'000'000,
+                                    -1'700'000'000'000'000,
+                                    -1'000'000'000,
+                                    -2048,
+                                    -1025,
+                                    -1024,
+                                    -1,
+                                    0,
+                                    1,
+                                    k_start,
+                                    k_no_deadline / 2,
+                                    k_no_deadline - 5'000'000'000'000,
+                                    k_no_deadline - 2000,
+                                    k_no_deadline - 2,
+                                    k_no_deadline - 1};
+  for (std::size_t first = 0; first < times.size(); ++first) {
+    INFO("from " << times[first]);
+    std::deque<Timer> timers;
+    TimingWheel wheel;
+    wheel.start(times[first]);
+    for (const Deadline at : times) wheel.add(timers.emplace_back(at), nullptr);
+    for (std::size_t i = first; i < times.size(); ++i) {
+      INFO("at " << times[i]);
+      CHECK(wheel.next() <= (times[i] < k_no_deadline - 1024 ? times[i] + 1024 : k_no_deadline - 1));
+      const std::size_t due = all_due(wheel, times[i]).size();
+      CHECK(due == (i == first ? first + 1 : 1));
+    }
+    CHECK(wheel.waiting() == 0);
+    CHECK(wheel.next() == k_no_deadline);
+  }
+}
+
 TEST_CASE("random_timers_are_due_in_every_step_as_a_sorted_list_says") {
   const std::uint64_t seed = fluxmap_test::seed("timing wheel");
   std::mt19937_64 random(seed);
@@ -92,7 +152,11 @@ TEST_CASE("random_timers_are_due_in_every_step_as_a_sorted_list_says") {
       }
       const Deadline next = wheel.next();
       for (const Timer* timer : waiting) REQUIRE((timer->at <= now || next <= timer->at + 1024));
-      now += static_cast<Deadline>(random() % (Deadline{1} << random() % 40));
+      if (random() % 8 == 0) {  // by more than what two threads may differ in
+        now -= 100'000 + static_cast<Deadline>(random() % (Deadline{1} << random() % 40));
+      } else {
+        now += static_cast<Deadline>(random() % (Deadline{1} << random() % 40));
+      }
       std::vector<Timer*> due = all_due(wheel, now);
       std::vector<Timer*> expected;
       for (Timer* timer : waiting) {

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <fluxmap/detail/index/epoch.hpp>
+#include <fluxmap/detail/platform/deadline.hpp>
 #include <fluxmap/detail/storage/commit_queue.hpp>
 #include <fluxmap/detail/storage/log_marks.hpp>
 #include <fluxmap/detail/storage/log_options.hpp>
@@ -271,7 +272,7 @@ class Log {
       const std::uint64_t offset = writer_.offset();
       const Cts upto = written();
       const bool dirty = unsynced_bytes_ != 0;
-      if (dirty && deadline == Clock::time_point::max()) deadline = Clock::now() + options_.flush_interval;
+      if (dirty && deadline == Clock::time_point::max()) deadline = steady_after(options_.flush_interval);
       const bool now = last || level() == LogLevel::full || sync_is_due() || Clock::now() >= deadline || sync_asked();
       if (now && dirty) unsynced_bytes_ = unsynced_commits_ = 0;
       release_and_look();

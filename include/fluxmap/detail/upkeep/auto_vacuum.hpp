@@ -1,7 +1,7 @@
 // The thread that runs vacuum at intervals. · layer: upkeep
 #pragma once
 
-#include <fluxmap/config.hpp>
+#include <fluxmap/detail/platform/deadline.hpp>
 
 #include <chrono>
 #include <condition_variable>
@@ -39,7 +39,7 @@ class AutoVacuum {
  private:
   void loop() {
     std::unique_lock lock(mutex_);
-    while (!wake_.wait_for(lock, interval_, [this] { return stopping_; })) {
+    while (!wake_.wait_until(lock, steady_after(interval_), [this] { return stopping_; })) {
       lock.unlock();
       work_([this] {
         const std::lock_guard again(mutex_);

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -56,7 +57,7 @@ class Expirer {
   }
 
  private:
-  static constexpr std::chrono::milliseconds k_longest{100};  // sleep while a deadline is awaited
+  static constexpr std::uint64_t k_longest = 100'000;  // microseconds of sleep while a deadline is awaited
 
   void run() noexcept {
     std::unique_lock lock(mutex_);
@@ -76,9 +77,10 @@ class Expirer {
       if (next == k_no_deadline) {
         wake_.wait(lock, ready);
       } else {
-        const std::chrono::microseconds left(std::max<Deadline>(next - now, 0));
-        wake_.wait_for(lock, std::min<std::chrono::microseconds>(left + std::chrono::milliseconds(1), k_longest),
-                       ready);
+        // As numbers without a sign: the two may be farther apart than the signed ones reach.
+        const std::uint64_t left =
+            next > now ? static_cast<std::uint64_t>(next) - static_cast<std::uint64_t>(now) : std::uint64_t{0};
+        wake_.wait_for(lock, std::chrono::microseconds(std::min(left, k_longest - 1000) + 1000), ready);
       }
     }
   }
