@@ -2,12 +2,12 @@
 #pragma once
 
 #include <fluxmap/detail/platform/deadline.hpp>
+#include <fluxmap/detail/platform/thread.hpp>
 
 #include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
@@ -17,7 +17,7 @@ namespace fluxmap::inline FLUXMAP_ABI::detail {
 class AutoVacuum {
  public:
   AutoVacuum(std::chrono::milliseconds interval, std::function<void(const std::function<bool()>&)> work)
-      : interval_(interval), work_(std::move(work)), thread_([this] { loop(); }) {}
+      : interval_(interval), work_(std::move(work)), thread_(Thread::start([this] { loop(); })) {}
   AutoVacuum(const AutoVacuum&) = delete;
   AutoVacuum& operator=(const AutoVacuum&) = delete;
   ~AutoVacuum() { stop(); }
@@ -54,7 +54,7 @@ class AutoVacuum {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;  // guarded by mutex_
-  std::thread thread_;     // last: it uses all of the above
+  Thread thread_;          // last: it uses all of the above
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

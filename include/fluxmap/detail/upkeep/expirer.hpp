@@ -3,6 +3,7 @@
 
 #include <fluxmap/detail/index/timing_wheel.hpp>
 #include <fluxmap/detail/platform/deadline.hpp>
+#include <fluxmap/detail/platform/thread.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -11,7 +12,6 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
@@ -31,8 +31,8 @@ class Expirer {
   void start() {
     if (started_.load(std::memory_order_relaxed)) return;  // spares the lock; the thread is not spoken to here
     const std::lock_guard lock(mutex_);
-    if (stopping_ || thread_.joinable()) return;
-    thread_ = std::thread([this] { run(); });
+    if (stopping_ || thread_.joinable() || !thread_.is_here()) return;
+    thread_ = Thread::start([this] { run(); });
     started_.store(true, std::memory_order_relaxed);  // as above
   }
   // The first deadline has changed.
@@ -92,7 +92,7 @@ class Expirer {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool woken_ = false, stopping_ = false;  // guarded by mutex_
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail
