@@ -108,7 +108,8 @@ class TimingWheel {
 
   static constexpr std::uint64_t k_first = std::uint64_t{1} << 63;  // turns the order of signed numbers into theirs
   static constexpr std::uint64_t k_last_tick = ~std::uint64_t{0} >> k_tick_bits;
-  // Whoever asks the clock has to wait for the lock then; so a little earlier than before is no sign.
+  // Whoever asks the clock has to wait for the lock then; so a little earlier than before is no sign that it was set.
+  // What was put in since, due before the present tick, stands in that tick's list.
   static constexpr std::uint64_t k_jitter = k_lists;  // ticks
 
   static constexpr std::uint64_t tick_of(Deadline at) noexcept {
@@ -133,8 +134,8 @@ class TimingWheel {
 
   // Splices away every list whose time has begun, in all wheels; all lists, where the clock was set back.
   void turn_to(std::uint64_t tick) noexcept {
-    const bool back = tick < tick_;
-    if (back && tick_ - tick <= k_jitter) return;
+    const bool back = tick < tick_ && tick_ - tick > k_jitter;
+    if (!back) tick = std::max(tick, tick_);
     for (unsigned level = 0; level < wheels_.size(); ++level) {
       Wheel& wheel = wheels_[level];
       const unsigned shift = level * k_list_bits;
