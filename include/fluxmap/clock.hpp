@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <limits>
 
 namespace fluxmap::inline FLUXMAP_ABI {
 
@@ -41,13 +42,22 @@ class ManualClock final : public Clock {
   time_point now() const noexcept override {
     return time_point(time_point::duration(now_.load(std::memory_order_acquire)));  // pairs with advance
   }
-  // Moves the time on.
+  // Moves the time on; back, where `by` is negative. It stops at the ends of the type.
   void advance(std::chrono::nanoseconds by) noexcept {
     const auto ticks = std::chrono::duration_cast<time_point::duration>(by).count();
-    now_.fetch_add(ticks, std::memory_order_acq_rel);  // what was done before is seen by who sees the new time
+    time_point::rep now = now_.load(std::memory_order_relaxed);  // checked by the CAS
+    // acq_rel: what was done before is seen by who sees the new time.
+    while (!now_.compare_exchange_weak(now, moved(now, ticks), std::memory_order_acq_rel, std::memory_order_relaxed)) {
+    }
   }
 
  private:
+  static constexpr time_point::rep moved(time_point::rep now, time_point::rep by) noexcept {
+    using Limits = std::numeric_limits<time_point::rep>;
+    if (by > 0) return now > Limits::max() - by ? Limits::max() : now + by;
+    return now < Limits::min() - by ? Limits::min() : now + by;
+  }
+
   std::atomic<time_point::rep> now_;
 };
 

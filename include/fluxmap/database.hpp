@@ -6,6 +6,7 @@
 #include <fluxmap/detail/front/metadata.hpp>
 #include <fluxmap/detail/front/persistence.hpp>
 #include <fluxmap/detail/front/resume.hpp>
+#include <fluxmap/detail/platform/process.hpp>
 #include <fluxmap/detail/txn/expire.hpp>
 #include <fluxmap/detail/txn/memory_limit.hpp>
 #include <fluxmap/detail/txn/session.hpp>
@@ -86,6 +87,11 @@ asio::awaitable<VacuumReport> vacuum_op(std::shared_ptr<Store<Key, Value, Compar
 //
 // All members are thread-safe, except destruction: every call must have returned before. Transactions, streams and
 // operations still open when the database is destroyed are safe; their next call fails with errc::closed.
+//
+// In a child of fork() it may be destroyed, closed, or left as it is at the end of the process: nothing happens to the
+// parent, its files, or its hold on the directory, and no memory is freed. Reads show what there was at the fork. With
+// a log all that writes or waits for it fails with errc::closed, because the log is the parent's; a child that wants
+// the directory opens it anew, once nobody has it.
 template <class Key, class Value, class Compare>
 class Database {
   using StoreType = detail::Store<Key, Value, Compare>;
@@ -102,7 +108,13 @@ class Database {
   static DatabaseBuilder<Key, Value, Compare> builder() { return {}; }
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
-  ~Database() { shut_down(); }
+  ~Database() {
+    if (process_.is_here()) {
+      shut_down();
+    } else {
+      leave(store_, upkeep_, persistence_);
+    }
+  }
 
   // A handle. Cheap; one per coroutine or thread.
   fluxmap::Handle<Key, Value, Compare> handle() {
@@ -194,13 +206,13 @@ class Database {
   // committed is on the disk, and the directory may be opened again, when it completes; operations that wait for the
   // log complete before. Fails with errc::log_failed if the log has failed, now or earlier; the database is closed then
   // as well.
-  asio::awaitable<void> close() { return close_op(store_, upkeep_, persistence_); }
+  asio::awaitable<void> close() { return close_op(process_, store_, upkeep_, persistence_); }
   template <boost::asio::completion_token_for<void(error_code)> Token>
   auto close(Token&& token) {
-    return detail::initiate_with_code<void>(std::forward<Token>(token),
-                                            [store = store_, upkeep = upkeep_, persistence = persistence_] {
-                                              return close_op(store, upkeep, persistence);
-                                            });
+    return detail::initiate_with_code<void>(
+        std::forward<Token>(token), [process = process_, store = store_, upkeep = upkeep_, persistence = persistence_] {
+          return close_op(process, store, upkeep, persistence);
+        });
   }
 
  private:
@@ -250,6 +262,17 @@ class Database {
     if (persistence_ != nullptr) persistence_->stop();
   }
 
+  // In a child of fork(): ends nothing and destroys nothing, because none of the threads is here, whatever they were
+  // at; each of the references below is one that nobody gives back.
+  static void leave(const std::shared_ptr<StoreType>& store, const std::shared_ptr<detail::AutoVacuum>& upkeep,
+                    const std::shared_ptr<detail::Persistence>& persistence) noexcept {
+    store->close();
+    if (persistence != nullptr) persistence->leave();
+    detail::never_destroy(store);
+    detail::never_destroy(upkeep);
+    detail::never_destroy(persistence);
+  }
+
   static asio::awaitable<void> flush_op(std::shared_ptr<StoreType> store) {
     store->check_open();
     if (store->log == nullptr) co_return;
@@ -260,12 +283,22 @@ class Database {
                                              std::shared_ptr<detail::Persistence> persistence) {
     store->check_open();
     if (persistence == nullptr) co_return;
+    store->log->check_process();
     auto work = [persistence] { persistence->checkpoint(); };  // named: see run_on_thread
     co_await detail::run_on_thread(std::move(work));
   }
-  static asio::awaitable<void> close_op(std::shared_ptr<StoreType> store, std::shared_ptr<detail::AutoVacuum> upkeep,
+  static asio::awaitable<void> close_op(detail::ProcessMark process, std::shared_ptr<StoreType> store,
+                                        std::shared_ptr<detail::AutoVacuum> upkeep,
                                         std::shared_ptr<detail::Persistence> persistence) {
     store->check_open();
+    if (!process.is_here()) {
+      leave(store, upkeep, persistence);
+      co_return;
+    }
+    if (persistence != nullptr) {
+      const auto executor = co_await asio::this_coro::executor;
+      detail::check_wakeable(executor);  // before anything has ended
+    }
     store->close();
     if (upkeep != nullptr) upkeep->request_stop();
     if (store->expirer != nullptr) store->expirer->request_stop();
@@ -282,6 +315,7 @@ class Database {
     return sum < 0 ? 0 : static_cast<std::uint64_t>(sum);
   }
 
+  const detail::ProcessMark process_;
   std::shared_ptr<StoreType> store_;
   std::shared_ptr<detail::AutoVacuum> upkeep_;
   std::shared_ptr<detail::Persistence> persistence_;  // null: in memory

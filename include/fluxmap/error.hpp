@@ -31,9 +31,9 @@ enum class errc {
   already_open,
   // Bytes do not decode as the Key and Value types asked for.
   decode_failed,
-  // An option is outside its range; the text says which.
+  // An option is outside its range, or an executor cannot be told what another thread has done; the text says which.
   invalid_option,
-  // The database has been closed or destroyed.
+  // The database has been closed or destroyed, or was opened by a process of which this one is a child by fork().
   closed,
   // A comparator, copy, move or codec of the user's threw, and the completion token used has no room for an exception.
   // Awaitables, plain functions, `transaction` and `update` hand the exception on as it is instead.

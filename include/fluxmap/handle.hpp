@@ -24,10 +24,14 @@ namespace fluxmap::inline FLUXMAP_ABI {
 //
 // Reads are plain functions: they see what is published, never wait, never abort, and make nobody else wait or abort.
 // Writes are awaitable, or take a completion token as their last argument (signature void(error_code, T), completed on
-// the associated executor, never inside the initiating function). After the database was closed every call fails with
-// errc::closed. Exceptions of comparators, copies and functions of the caller's come through unchanged and leave the
-// database as it was, but for a value that throws while what was written or removed is handed over: that was committed
-// before. A token of signature void(error_code, …) gets errc::user_exception for them.
+// the associated executor, never inside the initiating function). With a log that executor must let other threads post:
+// a wait on an io_context with BOOST_ASIO_CONCURRENCY_HINT_UNSAFE fails with errc::invalid_option, though what was
+// committed stands. Without an executor they run on threads of the library's own.
+//
+// After the database was closed every call fails with errc::closed. Exceptions of comparators, copies and functions of
+// the caller's come through unchanged and leave the database as it was, but for a value that throws while what was
+// written or removed is handed over: that was committed before. A token of signature void(error_code, …) gets
+// errc::user_exception for them.
 //
 // Cancellation (terminal): before the commit is decided nothing has happened and the operation ends with
 // operation_aborted; after that the commit stands.

@@ -61,7 +61,7 @@ struct KeyMetadata {
 
 // When the database frees versions by itself.
 struct VacuumOptions {
-  std::chrono::milliseconds interval{30000};  // between two runs; positive
+  std::chrono::milliseconds interval{30000};  // between two runs; positive, as long as you like
 };
 
 // Where and how the log is kept.

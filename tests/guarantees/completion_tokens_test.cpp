@@ -171,7 +171,7 @@ TEST_CASE("a_closed_database_tells_every_token_so") {
   probe.check_all_completed();
 }
 
-TEST_CASE("a_handler_without_an_executor_is_called_on_the_system_executor") {
+TEST_CASE("a_handler_without_an_executor_is_called_on_a_thread_of_the_librarys") {
   Store store;
   std::promise<std::thread::id> called;
   store.handle().insert(1, 1, [&](error_code code) {

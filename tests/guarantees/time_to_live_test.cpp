@@ -176,3 +176,118 @@ TEST_CASE("the_wall_clock_expires_by_itself") {
   CHECK_FALSE(handle.contains("a"));
   CHECK(store.size() == 0);
 }
+
+TEST_CASE("what_is_written_after_the_clock_was_set_back_expires_by_the_new_time") {
+  for (const std::chrono::milliseconds back :
+       {std::chrono::milliseconds(1h), std::chrono::milliseconds(2s), std::chrono::milliseconds(24h * 365 * 60)}) {
+    INFO("set back by " << back.count() << " ms");
+    const auto clock = std::make_shared<ManualClock>();
+    const auto store = with(clock).build();
+    auto handle = store->handle();
+    run(handle.insert("before", 1, ExpiresAfter{1s}));
+    run(store->vacuum());
+    clock->advance(10ms);
+    run(store->vacuum());
+    clock->advance(-back);
+    run(handle.insert("a", 1, ExpiresAfter{1s}));
+    run(handle.insert("b", 1, ExpiresAfter{3s}));
+    clock->advance(999ms);
+    CHECK(handle.contains("a"));
+    clock->advance(2ms);
+    CHECK_FALSE(handle.contains("a"));
+    // By itself, without a call.
+    const auto until = std::chrono::steady_clock::now() + 60s;
+    while (store->stats().expirations == 0 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    CHECK(store->stats().expirations == 1);
+    clock->advance(2s);
+    run(store->vacuum());
+    while (store->stats().expirations < 2 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    CHECK(store->stats().expirations >= 2);
+    CHECK_FALSE(handle.contains("b"));
+    CHECK(handle.contains("before") == (back > 3s));
+    clock->advance(back);
+    run(store->vacuum());
+    while (store->size() > 0 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    CHECK(store->size() == 0);
+  }
+}
+
+TEST_CASE("entries_expire_before_1970_and_at_the_ends_of_the_clock") {
+  using TimePoint = fluxmap::Clock::time_point;
+  const auto directory = std::filesystem::temp_directory_path() / "fluxmap_ends_of_the_clock_test";
+  for (const TimePoint start : {TimePoint::min(), TimePoint::min() + 1ns, TimePoint(-24h * 365 * 100), TimePoint(-1ms),
+                                TimePoint(-1ns), TimePoint(0ns), TimePoint::max() - 1h, TimePoint::max()}) {
+    INFO("clock at " << start.time_since_epoch().count() << " ns");
+    std::filesystem::remove_all(directory);
+    const auto clock = std::make_shared<ManualClock>(start);
+    const auto builder = with(clock).max_memory(1 << 20).durability_relaxed({.directory = directory});
+    {
+      const auto store = builder.build();
+      auto handle = store->handle();
+      run(handle.insert("short", 1, ExpiresAfter{1ms}));
+      run(handle.insert("hour", 1, ExpiresAfter{1h}));
+      run(handle.insert("longest", 1, ExpiresAfter{std::chrono::milliseconds::max()}));
+      run(handle.insert("almost", 1, ExpiresAfter{std::chrono::milliseconds::max() / 1000}));
+      run(handle.transaction([](auto& tx) { tx.insert("tx", 1, ExpiresAfter{1ms}); }));
+      CHECK(handle.contains("short"));
+      run(store->checkpoint());
+      run(store->close());
+    }
+    const auto store = builder.build();
+    auto handle = store->handle();
+    CHECK(store->size() == 5);
+    clock->advance(1ms);
+    const bool moves = clock->now() != start;  // it has stopped at its end
+    CHECK(moves == (start != TimePoint::max()));
+    CHECK(handle.contains("short") != moves);
+    CHECK(handle.contains("tx") != moves);
+    CHECK(handle.contains("hour"));
+    CHECK(handle.contains("longest"));
+    CHECK(handle.contains("almost"));
+    store->scan_metadata([](const auto&) {});
+    const auto until = std::chrono::steady_clock::now() + 60s;
+    while (moves && store->size() > 3 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    CHECK(store->size() == (moves ? 3 : 5));
+    run(store->close());
+  }
+  std::filesystem::remove_all(directory);
+}
+
+TEST_CASE("a_manual_clock_stops_at_its_ends") {
+  using TimePoint = fluxmap::Clock::time_point;
+  ManualClock clock(TimePoint::max() - 1s);
+  clock.advance(2s);
+  CHECK(clock.now() == TimePoint::max());
+  clock.advance(-1s);
+  CHECK(clock.now() == TimePoint::max() - 1s);
+  ManualClock early(TimePoint::min() + 1s);
+  early.advance(std::chrono::nanoseconds::min());
+  CHECK(early.now() == TimePoint::min());
+  early.advance(std::chrono::nanoseconds::max());
+  CHECK(early.now() == TimePoint(-1ns));
+}
+
+TEST_CASE("a_time_to_live_of_any_length_is_taken_or_refused_by_name") {
+  using std::chrono::milliseconds;
+  for (const milliseconds time : {milliseconds::min(), milliseconds(-1), milliseconds(0)}) {
+    CHECK(code_of([&] { with(std::make_shared<ManualClock>()).time_to_live(time).build(); }) == errc::invalid_option);
+    const auto store = with(std::make_shared<ManualClock>()).build();
+    CHECK(code_of([&] { run(store->handle().insert("a", 1, ExpiresAfter{time})); }) == errc::invalid_option);
+    CHECK(code_of([&] {
+            run(store->handle().transaction([&](auto& tx) { tx.insert("a", 1, ExpiresAfter{time}); }));
+          }) == errc::invalid_option);
+  }
+  for (const milliseconds time : {milliseconds::max(), milliseconds::max() - 1ms, milliseconds::max() / 1000,
+                                  milliseconds::max() / 1000 + 1ms, milliseconds::max() / 1'000'000}) {
+    const auto clock = std::make_shared<ManualClock>();
+    const auto store = with(clock).time_to_live(time).build();
+    auto handle = store->handle();
+    put(handle, std::string("a"), 1);
+    run(handle.insert_if_absent("b", 1));
+    run(handle.update("c", [](const int*) { return 1; }));
+    run(handle.transaction([](auto& tx) { tx.insert("d", 1); }));
+    clock->advance(24h * 365 * 10);
+    run(store->vacuum());
+    CHECK(store->size() == 4);
+  }
+}

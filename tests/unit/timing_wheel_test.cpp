@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <random>
 #include <vector>
@@ -71,6 +72,79 @@ TEST_CASE("a_clock_that_is_set_back_makes_nothing_due_and_loses_nothing") {
   CHECK(all_due(wheel, k_start + 5000) == std::vector<Timer*>{&timer});
 }
 
+TEST_CASE("a_timer_added_after_the_clock_was_set_back_is_due_by_the_new_time") {
+  constexpr Deadline k_hour = 3'600'000'000;
+  Timer before(k_start + 5000), long_before(k_start + 30 * 24 * k_hour);
+  Timer after(k_start - k_hour + 1'000'000), soon(k_start - k_hour + 1);
+  TimingWheel wheel;
+  wheel.start(k_start);
+  wheel.add(before, nullptr);
+  wheel.add(long_before, nullptr);
+  CHECK(all_due(wheel, k_start + 1000).empty());
+  Deadline now = k_start - k_hour;
+  CHECK(wheel.add(after, nullptr));
+  CHECK(wheel.add(soon, nullptr));
+  CHECK(wheel.next() <= now + 1);
+  CHECK(all_due(wheel, now + 1) == std::vector<Timer*>{&soon});
+  CHECK(all_due(wheel, now + 999'999).empty());
+  CHECK(wheel.next() <= now + 1'000'000 + 1024);
+  CHECK(all_due(wheel, now + 1'000'000) == std::vector<Timer*>{&after});
+  CHECK(all_due(wheel, k_start + 5000) == std::vector<Timer*>{&before});
+  now = k_start - 400 * 24 * k_hour;  // once more, and by more than the wheels reach
+  CHECK(all_due(wheel, now).empty());
+  CHECK(all_due(wheel, k_start + 30 * 24 * k_hour) == std::vector<Timer*>{&long_before});
+}
+
+TEST_CASE("a_timer_added_after_the_clock_has_wavered_is_due_at_its_deadline") {
+  Timer sooner(k_start - 15'000), later(k_start - 5000), far(k_start + 1'000'000);
+  TimingWheel wheel;
+  wheel.start(k_start);
+  wheel.add(far, nullptr);
+  wheel.add(sooner, nullptr);
+  wheel.add(later, nullptr);
+  CHECK(all_due(wheel, k_start - 20'000).empty());
+  CHECK(all_due(wheel, k_start - 15'000) == std::vector<Timer*>{&sooner});
+  CHECK(all_due(wheel, k_start - 5001).empty());
+  CHECK(all_due(wheel, k_start) == std::vector<Timer*>{&later});
+  CHECK(all_due(wheel, k_start + 1'000'000) == std::vector<Timer*>{&far});
+}
+
+TEST_CASE("deadlines_before_1970_and_at_the_ends_of_time_are_due_in_their_order") {
+  constexpr Deadline k_least = std::numeric_limits<Deadline>::min();
+  const std::vector<Deadline> times{k_least,
+                                    k_least + 1,
+                                    k_least + 5'000'000'000'000,
+                                    -1'700'000'000'000'000,
+                                    -1'000'000'000,
+                                    -2048,
+                                    -1025,
+                                    -1024,
+                                    -1,
+                                    0,
+                                    1,
+                                    k_start,
+                                    k_no_deadline / 2,
+                                    k_no_deadline - 5'000'000'000'000,
+                                    k_no_deadline - 2000,
+                                    k_no_deadline - 2,
+                                    k_no_deadline - 1};
+  for (std::size_t first = 0; first < times.size(); ++first) {
+    INFO("from " << times[first]);
+    std::deque<Timer> timers;
+    TimingWheel wheel;
+    wheel.start(times[first]);
+    for (const Deadline at : times) wheel.add(timers.emplace_back(at), nullptr);
+    for (std::size_t i = first; i < times.size(); ++i) {
+      INFO("at " << times[i]);
+      CHECK(wheel.next() <= (times[i] < k_no_deadline - 1024 ? times[i] + 1024 : k_no_deadline - 1));
+      const std::size_t due = all_due(wheel, times[i]).size();
+      CHECK(due == (i == first ? first + 1 : 1));
+    }
+    CHECK(wheel.waiting() == 0);
+    CHECK(wheel.next() == k_no_deadline);
+  }
+}
+
 TEST_CASE("random_timers_are_due_in_every_step_as_a_sorted_list_says") {
   const std::uint64_t seed = fluxmap_test::seed("timing wheel");
   std::mt19937_64 random(seed);
@@ -78,7 +152,7 @@ TEST_CASE("random_timers_are_due_in_every_step_as_a_sorted_list_says") {
     std::deque<Timer> timers;
     std::vector<Timer*> waiting;
     TimingWheel wheel;
-    Deadline now = k_start;
+    Deadline now = k_start, latest = now;  // where it has been, but for what was set back by more than a little
     wheel.start(now);
     for (int step = 0; step < 60; ++step) {
       for (int i = 0; i < 5; ++i) {
@@ -91,8 +165,14 @@ TEST_CASE("random_timers_are_due_in_every_step_as_a_sorted_list_says") {
         waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(at));
       }
       const Deadline next = wheel.next();
-      for (const Timer* timer : waiting) REQUIRE((timer->at <= now || next <= timer->at + 1024));
-      now += static_cast<Deadline>(random() % (Deadline{1} << random() % 40));
+      for (const Timer* timer : waiting) REQUIRE((timer->at <= latest || next <= timer->at + 1024));
+      if (random() % 8 == 0) {
+        now -= static_cast<Deadline>(random() % (Deadline{1} << random() % 40));
+      } else {
+        now += static_cast<Deadline>(random() % (Deadline{1} << random() % 40));
+      }
+      if (latest - now > 50'000 && latest - now < 80'000) now = latest;  // whether that is a little is not told here
+      latest = latest - now > 50'000 ? now : std::max(latest, now);
       std::vector<Timer*> due = all_due(wheel, now);
       std::vector<Timer*> expected;
       for (Timer* timer : waiting) {

@@ -1,11 +1,12 @@
 // How an operation that is written once, as a coroutine, is offered with any completion token. · layer: front
 //
 // The awaitable form is the coroutine itself: it finishes without a visit to the scheduler when it has nothing to wait
-// for. The token form runs the same coroutine on the handler's associated executor (the system executor where it has
-// none), keeps that executor busy, passes the handler's allocator and cancellation slot on, and completes through it,
-// never inside the initiating function.
+// for. The token form runs the same coroutine on the handler's associated executor (DefaultExecutor where it has none),
+// keeps that executor busy, passes the handler's allocator and cancellation slot on, and completes through it, never
+// inside the initiating function.
 #pragma once
 
+#include <fluxmap/detail/front/default_executor.hpp>
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/error.hpp>
 
@@ -21,7 +22,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/system_executor.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
@@ -67,13 +67,13 @@ inline error_code to_error_code(const std::exception_ptr& failure) noexcept {
   }
 }
 
-// The executor to run the coroutine on: the handler's, if a coroutine can run there.
+// The executor to run the coroutine on: the handler's, if it has one and a coroutine can run there.
 template <class Executor>
 asio::any_io_executor coroutine_executor(const Executor& executor) {
-  if constexpr (std::is_convertible_v<const Executor&, asio::any_io_executor>) {
+  if constexpr (std::is_convertible_v<const Executor&, asio::any_io_executor> && !stands_for_none<Executor>()) {
     return executor;
   } else {
-    return asio::system_executor();
+    return DefaultExecutor::get();
   }
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <fluxmap/detail/platform/posix_file_system.hpp>
+#include <fluxmap/detail/platform/thread.hpp>
 #include <fluxmap/detail/storage/recovery.hpp>
 #include <fluxmap/detail/txn/held_snapshot.hpp>
 #include <fluxmap/detail/txn/redo_codec.hpp>
@@ -20,7 +21,6 @@
 #include <mutex>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -36,6 +36,8 @@ class Persistence {
 
   virtual void checkpoint() = 0;     // blocks; throws
   virtual void stop() noexcept = 0;  // flushes, ends the threads, lets go of the directory; blocks
+  // Instead, in a child of fork(): lets go of its copy of the lock, and leaves the rest to the parent.
+  virtual void leave() noexcept = 0;
   virtual void add_to(Stats& stats) const noexcept = 0;
 };
 
@@ -90,7 +92,7 @@ class TypedPersistence final : public Persistence {
     try {
       store.log = std::make_unique<Log>(store.epochs, store.order, setup.log, std::move(writer), recovered_.last_cts,
                                         [this, limit](std::uint64_t bytes) { on_written(bytes, limit); });
-      if (limit != 0) checkpointer_ = std::thread([this] { run_checkpoints(); });
+      if (limit != 0) checkpointer_ = Thread::start([this] { run_checkpoints(); });
     } catch (const std::system_error& error) {
       store.log.reset();  // it would call us
       throw boost::system::system_error(error.code(), "fluxmap: no thread for the log");
@@ -126,6 +128,11 @@ class TypedPersistence final : public Persistence {
     { const std::lock_guard wait_for_checkpoint(checkpoint_mutex_); }
     store_.log->stop();
     lock_.reset();
+  }
+
+  void leave() noexcept override {
+    // Relaxed: of this thread alone, and of the one that was ending it when the process was forked.
+    if (!stopping_.exchange(true, std::memory_order_relaxed)) lock_.reset();
   }
 
   void add_to(Stats& stats) const noexcept override {
@@ -249,7 +256,7 @@ class TypedPersistence final : public Persistence {
   std::mutex stop_mutex_, checkpoint_mutex_, wake_mutex_;
   std::condition_variable wake_;
   bool checkpoint_due_ = false;  // guarded by wake_mutex_
-  std::thread checkpointer_;
+  Thread checkpointer_;
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

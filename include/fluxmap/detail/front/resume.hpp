@@ -3,19 +3,29 @@
 // The handler of the wait is kept by a Wake. Whoever comes first gets it: the thread that has the result, a
 // cancellation, or the end of the coroutine's execution context; so a context may be destroyed while its coroutines
 // wait, and the result of a wait that is over goes nowhere.
+//
+// The handler is posted to its executor by the thread that has the result. A context of Asio's that was told to do
+// without locks (BOOST_ASIO_CONCURRENCY_HINT_UNSAFE) takes nothing from another thread: a wait on it ends at once, with
+// errc::invalid_option, instead of never.
 #pragma once
 
 #include <fluxmap/detail/front/async_op.hpp>
+#include <fluxmap/detail/platform/thread.hpp>
 #include <fluxmap/detail/storage/log.hpp>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/execution_context.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/query.hpp>
 #include <boost/intrusive/list.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
+
+#if __has_include(<boost/asio/config.hpp>)  // Boost 1.87
+#include <boost/asio/config.hpp>
+#endif
 
 #include <atomic>
 #include <exception>
@@ -23,12 +33,23 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
+
+// Whether other threads may post to a context. One that is not of Asio's own is taken to be as executors should be.
+inline bool has_locks(asio::execution_context& context) {
+#if __has_include(<boost/asio/config.hpp>)
+  return asio::config(context).get("scheduler", "locking", true);
+#else
+  using Scheduler = asio::detail::io_context_impl;  // of thread pools and the system's context, too
+  if (!asio::has_service<Scheduler>(context)) return true;
+  const int hint = asio::use_service<Scheduler>(context).concurrency_hint();
+  return BOOST_ASIO_CONCURRENCY_HINT_IS_LOCKING(SCHEDULER, hint);
+#endif
+}
 
 class WakeList;
 
@@ -85,12 +106,18 @@ class WakeList : public std::enable_shared_from_this<WakeList> {
       store->log->write_for_waiters();
     });
   }
-  // The context is about to go: its handlers go first.
+  // The context is about to go: its handlers go first. Not in a child of fork() where another thread was at the list
+  // then, and left it locked for good.
   void drop_all() noexcept {
     for (;;) {
       boost::intrusive_ptr<Wake> wake;
       {
-        const std::lock_guard lock(mutex_);
+        std::unique_lock lock(mutex_, std::defer_lock);
+        if (process_.is_here()) {
+          lock.lock();
+        } else if (!lock.try_lock()) {
+          return;
+        }
         if (list_.empty()) return;
         wake.reset(&list_.front(), false);
         list_.pop_front();
@@ -104,6 +131,7 @@ class WakeList : public std::enable_shared_from_this<WakeList> {
   std::mutex mutex_;
   boost::intrusive::list<Wake> list_;
   std::atomic<bool> write_requested_{false};
+  const ProcessMark process_;
 };
 
 inline void Wake::finish(error_code result) noexcept {
@@ -117,13 +145,21 @@ class WakeService final : public asio::execution_context::service {
   static inline asio::execution_context::id id;
 
   explicit WakeService(asio::execution_context& context)
-      : asio::execution_context::service(context), list_(std::make_shared<WakeList>()) {}
+      : asio::execution_context::service(context), list_(std::make_shared<WakeList>()), wakeable_(has_locks(context)) {}
   const std::shared_ptr<WakeList>& list() const noexcept { return list_; }
+  bool wakeable() const noexcept { return wakeable_; }
+
+  template <class Executor>
+  static WakeService& of(const Executor& executor) {
+    asio::execution_context& context = asio::query(executor, asio::execution::context);
+    return asio::use_service<WakeService>(context);
+  }
 
  private:
   void shutdown() noexcept override { list_->drop_all(); }
 
   std::shared_ptr<WakeList> list_;
+  const bool wakeable_;
 };
 
 // The wait of a coroutine, whose handler has signature void(error_code). (The coroutine keeps its context busy itself.)
@@ -153,7 +189,8 @@ class HandlerWake final : public Wake {
 using WaitResult = std::tuple<error_code>;
 
 // Suspends the calling coroutine; `start(Wake&, executor)` sees to it that wake() is called once. A plain function, and
-// `start` passes by value: a coroutine frame less for each commit that waits.
+// `start` passes by value: a coroutine frame less for each commit that waits. On a context that cannot be woken `start`
+// is not called, and the result is errc::invalid_option.
 template <class Start>
 asio::awaitable<WaitResult> suspend_until_woken(Cts target, bool cancellable, Start start) {
   static_assert(std::is_trivially_copyable_v<Start>, "g++ 12 destroys twice what such a temporary has captured");
@@ -163,10 +200,11 @@ asio::awaitable<WaitResult> suspend_until_woken(Cts target, bool cancellable, St
         using Handler = decltype(handler);
         const auto executor = asio::get_associated_executor(handler);
         auto slot = asio::get_associated_cancellation_slot(handler);
-        asio::execution_context& context = asio::query(executor, asio::execution::context);
-        const std::shared_ptr<WakeList>& list = asio::use_service<WakeService>(context).list();
+        WakeService& service = WakeService::of(executor);
+        const std::shared_ptr<WakeList>& list = service.list();
         const boost::intrusive_ptr<Wake> wake(new HandlerWake<Handler>(target, list, std::move(handler)));
         list->add(*wake);
+        if (!service.wakeable()) return wake->finish(make_error_code(errc::invalid_option));  // by its own thread
         if (cancellable && slot.is_connected()) {
           slot.assign([wake](asio::cancellation_type) { wake->finish(asio::error::operation_aborted); });
         }
@@ -175,11 +213,23 @@ asio::awaitable<WaitResult> suspend_until_woken(Cts target, bool cancellable, St
       asio::as_tuple(asio::use_awaitable), start);
 }
 
+[[noreturn]] inline void throw_not_wakeable() {
+  throw_error(errc::invalid_option,
+              "fluxmap: an io_context made with BOOST_ASIO_CONCURRENCY_HINT_UNSAFE cannot be told what another thread "
+              "has done; what was committed stands");
+}
+// Before something is begun that ends with a wait: throws where that could not be told to the executor.
+template <class Executor>
+void check_wakeable(const Executor& executor) {
+  if (!WakeService::of(executor).wakeable()) throw_not_wakeable();
+}
+
 // Throws what became of a wait for the log: errc::log_failed or errc::closed if what was waited for will never be;
-// operation_aborted when cancelled: what was committed stands.
+// operation_aborted when cancelled, errc::invalid_option where the context cannot be woken: what was committed stands.
 inline void check_wait(const Log& log, const WaitResult& result) {
   const error_code code = std::get<0>(result);
   if (code == make_error_code(errc::log_failed)) log.check_usable();
+  if (code == make_error_code(errc::invalid_option)) throw_not_wakeable();
   if (code) throw boost::system::system_error(code, "fluxmap");
 }
 
@@ -222,15 +272,17 @@ asio::awaitable<std::invoke_result_t<Work&>> run_on_thread(Work work) {
     std::conditional_t<std::is_void_v<Result>, bool, std::optional<Result>> result{};
     std::exception_ptr failure;
     std::latch started{1};  // `thread` is set: the coroutine may go on at any time after wake()
-    std::thread thread;
+    Thread thread;
   };
+  const auto executor_here = co_await asio::this_coro::executor;
+  check_wakeable(executor_here);
   auto job = std::make_shared<Job>(std::move(work));
   co_await suspend_until_woken(0, false, [&job](Wake& wake, const auto&) {
     // The thread gets its own reference, and so do we: the coroutine may be gone as soon as the thread has begun.
     const std::shared_ptr<Job> ours = job;
     wake.expect();
     try {
-      ours->thread = std::thread([job = ours, waiter = &wake]() mutable {
+      ours->thread = Thread::start([job = ours, waiter = &wake]() mutable {
         job->started.wait();
         try {
           if constexpr (std::is_void_v<Result>) {

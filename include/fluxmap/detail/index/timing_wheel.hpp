@@ -3,7 +3,9 @@
 //
 // Five wheels of 64 lists; a tick is 1024 microseconds, and each wheel's lists cover 64 times as long as those of the
 // one below. A timer goes into the finest wheel that reaches its deadline, and moves down when its list's time comes;
-// one beyond the last wheel (12 days) waits in its farthest list and is put there again.
+// one beyond the last wheel (12 days) waits in its farthest list and is put there again. Ticks are counted from the
+// least deadline there is, so deadlines before 1970 are like any others.
+// A clock that is set back takes all timers with it: they are put in anew, as those whose list's time has come.
 // Lists whose time has come are spliced away whole and then worked off a few timers at a time, so that the lock is
 // never held for long.
 // Thread safety: all calls.
@@ -104,8 +106,17 @@ class TimingWheel {
     std::uint64_t used = 0;  // lists that may hold timers, one bit each
   };
 
-  static std::uint64_t tick_of(Deadline at) noexcept {
-    return at < 0 ? 0 : static_cast<std::uint64_t>(at) >> k_tick_bits;
+  static constexpr std::uint64_t k_first = std::uint64_t{1} << 63;  // turns the order of signed numbers into theirs
+  static constexpr std::uint64_t k_last_tick = ~std::uint64_t{0} >> k_tick_bits;
+  // Whoever asks the clock has to wait for the lock then; so a little earlier than before is no sign that it was set.
+  // What was put in since, due before the present tick, stands in that tick's list.
+  static constexpr std::uint64_t k_jitter = k_lists;  // ticks
+
+  static constexpr std::uint64_t tick_of(Deadline at) noexcept {
+    return (static_cast<std::uint64_t>(at) ^ k_first) >> k_tick_bits;
+  }
+  static constexpr Deadline beginning_of(std::uint64_t tick) noexcept {
+    return static_cast<Deadline>((tick << k_tick_bits) ^ k_first);
   }
 
   void place(Timer& timer) noexcept {
@@ -121,14 +132,15 @@ class TimingWheel {
     }
   }
 
-  // Splices away every list whose time has begun, in all wheels.
+  // Splices away every list whose time has begun, in all wheels; all lists, where the clock was set back.
   void turn_to(std::uint64_t tick) noexcept {
-    if (tick < tick_) return;  // the clock was set back: nothing is due sooner for it
+    const bool back = tick < tick_ && tick_ - tick > k_jitter;
+    if (!back) tick = std::max(tick, tick_);
     for (unsigned level = 0; level < wheels_.size(); ++level) {
       Wheel& wheel = wheels_[level];
       const unsigned shift = level * k_list_bits;
       const std::uint64_t from = tick_ >> shift;
-      const std::uint64_t lists = std::min((tick >> shift) - from + 1, k_lists);
+      const std::uint64_t lists = back ? k_lists : std::min((tick >> shift) - from + 1, k_lists);
       for (std::uint64_t i = 0; i < lists && wheel.used != 0; ++i) {
         const std::uint64_t list = (from + i) % k_lists;
         const std::uint64_t bit = std::uint64_t{1} << list;
@@ -153,13 +165,13 @@ class TimingWheel {
       first = std::min(first, std::max((here + ahead) << shift, tick_));
     }
     if (first == ~std::uint64_t{0}) return k_no_deadline;
-    return static_cast<Deadline>((first + 1) << k_tick_bits);  // by then its whole tick is due
+    return first < k_last_tick ? beginning_of(first + 1) : k_no_deadline - 1;  // by then its whole tick is due
   }
 
   mutable std::mutex mutex_;
   std::array<Wheel, 5> wheels_;
   List come_;  // timers whose list's time has come
-  std::uint64_t tick_ = 0;
+  std::uint64_t tick_ = tick_of(0);
   std::size_t waiting_ = 0;
   Deadline next_ = k_no_deadline;
 };

@@ -1,8 +1,11 @@
-// Deadlines, and the one moment that an operation takes for "now". · layer: platform
+// Deadlines, the one moment that an operation takes for "now", and how long threads wait. · layer: platform
+//
+// Every value of the types is good: clocks before 1970, deadlines from the disk, and durations that mean "never".
 #pragma once
 
 #include <fluxmap/clock.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <limits>
@@ -18,6 +21,21 @@ inline constexpr auto k_longest_time = std::chrono::floor<std::chrono::milliseco
 inline Deadline as_deadline(Clock::time_point at) noexcept {
   return std::chrono::floor<std::chrono::microseconds>(at.time_since_epoch()).count();
 }
+// The other way; the nearest where clocks do not reach so far.
+inline Clock::time_point as_time(Deadline at) noexcept {
+  using Duration = Clock::time_point::duration;
+  constexpr auto k_least = std::chrono::ceil<std::chrono::microseconds>(Duration::min());
+  constexpr auto k_most = std::chrono::floor<std::chrono::microseconds>(Duration::max());
+  const std::chrono::microseconds time(at);
+  return Clock::time_point(std::chrono::duration_cast<Duration>(std::clamp(time, k_least, k_most)));
+}
+
+// When a thread wakes that waits for so long from now on. A century is long enough for anybody, and no clock of the
+// operating system overflows on its way there.
+inline std::chrono::steady_clock::time_point steady_after(std::chrono::milliseconds time) noexcept {
+  constexpr std::chrono::milliseconds k_century = std::chrono::hours(24 * 365 * 100);
+  return std::chrono::steady_clock::now() + std::min(time, k_century);
+}
 
 // The time of one operation: asked of the clock when the first deadline is met, and the same from then on. So whoever
 // meets no deadline pays for no clock.
@@ -31,11 +49,12 @@ class Now {
   }
   bool passed(Deadline deadline) const noexcept { return deadline != k_no_deadline && deadline <= get(); }
 
-  // The deadline of what is written now and is to live so long; 0: for ever. Too long a time is no deadline.
+  // The deadline of what is written now and is to live so long, which is not negative; 0: for ever. Too long a time is
+  // no deadline.
   Deadline after(std::chrono::microseconds time) const noexcept {
     if (time.count() == 0) return k_no_deadline;
     const Deadline now = get();
-    return time.count() >= k_no_deadline - now ? k_no_deadline : now + time.count();
+    return now >= k_no_deadline - time.count() ? k_no_deadline : now + time.count();
   }
   void forget() noexcept { at_ = k_unknown; }
 

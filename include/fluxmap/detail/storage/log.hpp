@@ -15,10 +15,15 @@
 // Failure is final: after a failed write or sync nothing is written any more (the operating system may have dropped
 // what it could not write, and a second sync would not say so).
 //
+// In a child of fork() the log is over: the files are the parent's, and so is the thread.
+//
 // Thread safety: all calls.
 #pragma once
 
 #include <fluxmap/detail/index/epoch.hpp>
+#include <fluxmap/detail/platform/deadline.hpp>
+#include <fluxmap/detail/platform/process.hpp>
+#include <fluxmap/detail/platform/thread.hpp>
 #include <fluxmap/detail/storage/commit_queue.hpp>
 #include <fluxmap/detail/storage/log_marks.hpp>
 #include <fluxmap/detail/storage/log_options.hpp>
@@ -57,7 +62,7 @@ class Log {
         marks_(recovered) {
     segments_.push_back({writer_.id(), recovered});
     if (level() == LogLevel::full) order_.set_durable(recovered);
-    thread_ = std::thread([this] { run(); });
+    thread_ = Thread::start([this] { run(); });
   }
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
@@ -73,13 +78,21 @@ class Log {
     return level() == LogLevel::full ? LogMark::durable : LogMark::written;
   }
 
-  bool is_over() const noexcept { return failed() || over_.load(std::memory_order_seq_cst); }  // [G3]
-  bool failed() const noexcept { return failed_.load(std::memory_order_acquire); }             // pairs with fail()
-  // Throws errc::log_failed, with what had happened, if the log has failed.
+  bool is_over() const noexcept {
+    return failed() || over_.load(std::memory_order_seq_cst) || !process_.is_here();  // [G3]
+  }
+  bool failed() const noexcept { return failed_.load(std::memory_order_acquire); }  // pairs with fail()
+  // Throws errc::log_failed, with what had happened, if the log has failed; errc::closed in a child of fork().
   void check_usable() const {
+    check_process();
     if (!failed()) return;
     const std::lock_guard lock(mutex_);
     throw boost::system::system_error(make_error_code(errc::log_failed), "fluxmap: " + failure_);
+  }
+
+  void check_process() const {
+    if (process_.is_here()) return;
+    throw_error(errc::closed, "fluxmap: opened by another process, of which this one is a child by fork()");
   }
 
   // The committer's part, before it decides. See I1.
@@ -271,7 +284,7 @@ class Log {
       const std::uint64_t offset = writer_.offset();
       const Cts upto = written();
       const bool dirty = unsynced_bytes_ != 0;
-      if (dirty && deadline == Clock::time_point::max()) deadline = Clock::now() + options_.flush_interval;
+      if (dirty && deadline == Clock::time_point::max()) deadline = steady_after(options_.flush_interval);
       const bool now = last || level() == LogLevel::full || sync_is_due() || Clock::now() >= deadline || sync_asked();
       if (now && dirty) unsynced_bytes_ = unsynced_commits_ = 0;
       release_and_look();
@@ -403,6 +416,7 @@ class Log {
   CommitOrder& order_;
   const LogOptions options_;
   const std::function<void(std::uint64_t)> tell_written_;
+  const ProcessMark process_;
 
   CommitQueue queue_;
   alignas(128) std::atomic<bool> seized_{
@@ -435,7 +449,7 @@ class Log {
   bool stopping_ = false;
 
   std::mutex join_mutex_;  // stop() may be called by close() and by the destructor
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -71,8 +71,7 @@ class AccessClock {
     const std::int32_t age = later(now_tick, tick);
     if (age == 0) return clock_.now();
     const std::uint32_t known = now_tick - std::min<std::uint32_t>(static_cast<std::uint32_t>(age), k_ends - 1);
-    const std::chrono::microseconds at(ends_[known % k_ends].load(std::memory_order_relaxed));  // see above
-    return Clock::time_point(std::chrono::duration_cast<Clock::time_point::duration>(at));
+    return as_time(ends_[known % k_ends].load(std::memory_order_relaxed));  // see above
   }
 
  private:

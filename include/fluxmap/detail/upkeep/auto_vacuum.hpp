@@ -1,13 +1,13 @@
 // The thread that runs vacuum at intervals. · layer: upkeep
 #pragma once
 
-#include <fluxmap/config.hpp>
+#include <fluxmap/detail/platform/deadline.hpp>
+#include <fluxmap/detail/platform/thread.hpp>
 
 #include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
@@ -17,7 +17,7 @@ namespace fluxmap::inline FLUXMAP_ABI::detail {
 class AutoVacuum {
  public:
   AutoVacuum(std::chrono::milliseconds interval, std::function<void(const std::function<bool()>&)> work)
-      : interval_(interval), work_(std::move(work)), thread_([this] { loop(); }) {}
+      : interval_(interval), work_(std::move(work)), thread_(Thread::start([this] { loop(); })) {}
   AutoVacuum(const AutoVacuum&) = delete;
   AutoVacuum& operator=(const AutoVacuum&) = delete;
   ~AutoVacuum() { stop(); }
@@ -39,7 +39,7 @@ class AutoVacuum {
  private:
   void loop() {
     std::unique_lock lock(mutex_);
-    while (!wake_.wait_for(lock, interval_, [this] { return stopping_; })) {
+    while (!wake_.wait_until(lock, steady_after(interval_), [this] { return stopping_; })) {
       lock.unlock();
       work_([this] {
         const std::lock_guard again(mutex_);
@@ -54,7 +54,7 @@ class AutoVacuum {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;  // guarded by mutex_
-  std::thread thread_;     // last: it uses all of the above
+  Thread thread_;          // last: it uses all of the above
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -3,14 +3,15 @@
 
 #include <fluxmap/detail/index/timing_wheel.hpp>
 #include <fluxmap/detail/platform/deadline.hpp>
+#include <fluxmap/detail/platform/thread.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
@@ -31,8 +32,8 @@ class Expirer {
   void start() {
     if (started_.load(std::memory_order_relaxed)) return;  // spares the lock; the thread is not spoken to here
     const std::lock_guard lock(mutex_);
-    if (stopping_ || thread_.joinable()) return;
-    thread_ = std::thread([this] { run(); });
+    if (stopping_ || thread_.joinable() || !thread_.is_here()) return;
+    thread_ = Thread::start([this] { run(); });
     started_.store(true, std::memory_order_relaxed);  // as above
   }
   // The first deadline has changed.
@@ -45,9 +46,9 @@ class Expirer {
   }
   // Something has been removed by the database itself. Cheap: a load, but for the first time after a finish().
   void finish_later() noexcept {
-    if (unfinished_.load(std::memory_order_relaxed))
-      return;                                            // orders nothing: what is to be freed is on the work lists
-    unfinished_.store(true, std::memory_order_relaxed);  // as above
+    // Relaxed, all of `unfinished_`: it orders nothing; what is to be freed is on the work lists.
+    if (unfinished_.load(std::memory_order_relaxed)) return;
+    unfinished_.store(true, std::memory_order_relaxed);
     wake();
   }
   void request_stop() noexcept {
@@ -65,7 +66,7 @@ class Expirer {
 
  private:
   using SteadyClock = std::chrono::steady_clock;
-  static constexpr std::chrono::milliseconds k_longest{100};  // sleep while a deadline is awaited
+  static constexpr std::uint64_t k_longest = 100'000;  // microseconds of sleep while something is awaited
   // Between two calls of finish(): so that many small portions are freed together, and for as long as snapshots hold
   // all of it.
   static constexpr std::chrono::milliseconds k_shortest_pause{100}, k_longest_pause{1000};
@@ -91,12 +92,10 @@ class Expirer {
       if (next == k_no_deadline && !unfinished) {
         wake_.wait(lock, ready);
       } else {
-        std::chrono::microseconds pause = k_longest;
-        if (next != k_no_deadline) {
-          const std::chrono::microseconds left(std::max<Deadline>(next - now, 0));
-          pause = std::min<std::chrono::microseconds>(left + std::chrono::milliseconds(1), k_longest);
-        }
-        wake_.wait_for(lock, pause, ready);
+        // As numbers without a sign: the two may be farther apart than the signed ones reach.
+        const std::uint64_t left =
+            next > now ? static_cast<std::uint64_t>(next) - static_cast<std::uint64_t>(now) : std::uint64_t{0};
+        wake_.wait_for(lock, std::chrono::microseconds(std::min(left, k_longest - 1000) + 1000), ready);
       }
     }
   }
@@ -127,7 +126,7 @@ class Expirer {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool woken_ = false, stopping_ = false;  // guarded by mutex_
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

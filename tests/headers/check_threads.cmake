@@ -1,0 +1,38 @@
+# Usage: cmake -DINCLUDE_DIR=<include> -P check_threads.cmake
+# Every thread of the library's is made by detail/platform/thread.hpp: it takes no signals then, and a child of fork() does
+# not wait for it. Asio's threads are made in one place, with signals blocked, too.
+cmake_minimum_required(VERSION 3.21)
+
+set(may_thread fluxmap/detail/platform/thread.hpp)
+set(may_pool fluxmap/detail/front/default_executor.hpp)
+
+file(GLOB_RECURSE headers RELATIVE "${INCLUDE_DIR}" "${INCLUDE_DIR}/fluxmap/*")
+set(faults "")
+set(uses 0)
+foreach(header IN LISTS headers)
+  if(header STREQUAL may_thread OR header STREQUAL may_pool)
+    continue()
+  endif()
+  file(STRINGS "${INCLUDE_DIR}/${header}" lines)
+  foreach(line IN LISTS lines)
+    string(REGEX REPLACE "//.*$" "" line "${line}")
+    if(line MATCHES "Thread::start")
+      math(EXPR uses "${uses} + 1")
+    endif()
+    if(line MATCHES "std::(thread[^_:a-z]|thread$|jthread|async|packaged_task)|pthread_create|thread_pool|system_context")
+      string(APPEND faults "  ${header}: ${line}\n")
+    endif()
+  endforeach()
+endforeach()
+
+list(LENGTH headers header_count)
+if(header_count EQUAL 0)
+  message(FATAL_ERROR "no headers under ${INCLUDE_DIR}/fluxmap")
+endif()
+if(NOT faults STREQUAL "")
+  message(FATAL_ERROR "threads that are not made by ${may_thread}:\n${faults}")
+endif()
+if(uses EQUAL 0)
+  message(FATAL_ERROR "no header starts a thread: this check looks for something else than they use")
+endif()
+message(STATUS "${header_count} headers, ${uses} threads: all made by ${may_thread}")
