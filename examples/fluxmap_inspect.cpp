@@ -67,7 +67,9 @@ class Inspector {
 
   int run() {
     error_code ec;
-    for (const std::string& name : files_.list(options_.directory, ec)) {
+    directory_ = files_.open_directory(options_.directory, ec);
+    const auto names = ec ? std::vector<std::string>() : directory_->list(ec);
+    for (const std::string& name : names) {
       if (const auto cts = disk::checkpoint_cts_of(name)) checkpoints_.insert(*cts);
       if (const auto id = disk::segment_id_of(name)) segments_.insert(*id);
       if (name.ends_with(disk::k_temporary_suffix)) fmt::print("{}: was being made; is ignored\n", name);
@@ -94,7 +96,7 @@ class Inspector {
   }
   std::unique_ptr<disk::File> open(const std::string& name, std::uint64_t& size) {
     error_code ec;
-    std::unique_ptr<disk::File> file = files_.open(options_.directory / name, disk::FileSystem::Open::read, ec);
+    std::unique_ptr<disk::File> file = directory_->open(name, disk::Directory::Open::read, ec);
     if (!ec) size = file->size(ec);
     if (!ec) return file;
     fault(name, 0, ec.message());
@@ -122,7 +124,7 @@ class Inspector {
     const auto header_of = [&](const std::string& name, auto& header) {
       error_code ec;
       disk::FileHeader bytes;
-      const auto file = files_.open(options_.directory / name, disk::FileSystem::Open::read, ec);
+      const auto file = directory_->open(name, disk::Directory::Open::read, ec);
       const std::size_t got = ec ? 0 : file->read_at(0, bytes, ec);
       if (ec || disk::parse(Bytes(bytes).first(got), header) != nullptr) return false;
       types_ = header.types;
@@ -279,8 +281,8 @@ class Inspector {
 
   int say_verdict() {
     disk::SegmentWriter::Place place;
-    place.files = &files_;
-    place.directory = options_.directory;
+    place.directory = directory_.get();
+    place.boot = boot_;
     place.types = types_;
     Count sink;
     disk::Recovery recovery(place, sink, {});
@@ -306,6 +308,7 @@ class Inspector {
 
   const Options options_;
   disk::PosixFileSystem files_;
+  std::unique_ptr<disk::Directory> directory_;  // whatever its name comes to mean meanwhile
   const std::string boot_;
   std::string last_boot_;
   std::set<std::uint64_t> checkpoints_, segments_;

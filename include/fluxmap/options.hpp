@@ -66,7 +66,9 @@ struct VacuumOptions {
 
 // Where and how the log is kept.
 struct PersistenceOptions {
-  std::filesystem::path directory;  // of this database alone; made, with its parents, where it is missing
+  // Of this database alone; made, with its parents, where it is missing. The database stays in what the name means when
+  // it is opened, also when the working directory changes, or the directory is renamed.
+  std::filesystem::path directory;
   // The log is cut into files of this size, each set aside on the disk in advance. One of them is held in memory while
   // the database is opened; a larger one means fewer syncs for rotation.
   std::size_t segment_bytes = std::size_t{16} << 20;

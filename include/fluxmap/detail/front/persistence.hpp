@@ -54,22 +54,14 @@ class TypedPersistence final : public Persistence {
  public:
   // Opens the directory and brings what it holds into `shared`, which nobody uses yet.
   TypedPersistence(std::shared_ptr<StoreType> shared, PersistenceSetup setup)
-      : shared_store_(std::move(shared)), store_(*shared_store_), files_(std::move(setup.files)) {
+      : shared_store_(std::move(shared)),
+        store_(*shared_store_),
+        files_(setup.files),
+        directory_(open_and_lock(setup)) {
     StoreType& store = store_;
-    const std::filesystem::path& directory = setup.options.directory;
-    boost::system::error_code ec;
-    files_->create_directories(directory, ec);
-    if (ec) throw_system(ec, "directory " + directory.string());
-    lock_ = files_->lock(directory, ec);
-    if (ec == boost::system::errc::resource_unavailable_try_again || ec == boost::system::errc::operation_would_block) {
-      throw boost::system::system_error(make_error_code(errc::already_open),
-                                        "fluxmap: directory " + directory.string());
-    }
-    if (ec) throw_system(ec, "directory " + directory.string());
-
     SegmentWriter::Place place;
-    place.files = files_.get();
-    place.directory = directory;
+    place.directory = directory_.get();
+    place.boot = files_->boot_id();
     place.types = RedoCodec<Key, Value>::fingerprint();
     place.segment_bytes = setup.options.segment_bytes;
     StoreLoader<Key, Value, Compare> loader(store);
@@ -80,6 +72,7 @@ class TypedPersistence final : public Persistence {
     Recovery recovery(place, loader, progress);
     recovery.read();
     loader.finish();
+    if (recovery.is_new()) sync_name();
     SegmentWriter writer = recovery.open();
     recovered_ = recovery.result();
     place_ = writer.place();
@@ -125,7 +118,7 @@ class TypedPersistence final : public Persistence {
     if (checkpointer_.joinable()) checkpointer_.join();
     { const std::lock_guard wait_for_checkpoint(checkpoint_mutex_); }
     store_.log->stop();
-    lock_.reset();
+    directory_.reset();  // and the lock
   }
 
   void add_to(Stats& stats) const noexcept override {
@@ -138,6 +131,25 @@ class TypedPersistence final : public Persistence {
   }
 
  private:
+  static std::unique_ptr<Directory> open_and_lock(const PersistenceSetup& setup) {
+    boost::system::error_code ec;
+    std::unique_ptr<Directory> directory = setup.files->make_directory(setup.options.directory, ec);
+    if (ec) throw_system(ec, "directory " + setup.options.directory.string());
+    directory->lock(ec);
+    const std::string what = "directory " + directory->path();
+    if (ec == boost::system::errc::resource_unavailable_try_again || ec == boost::system::errc::operation_would_block) {
+      throw boost::system::system_error(make_error_code(errc::already_open), "fluxmap: " + what);
+    }
+    if (ec) throw_system(ec, what);
+    return directory;
+  }
+  // Also where the directory was there before: somebody may have made it only just now, and died.
+  void sync_name() {
+    boost::system::error_code ec;
+    directory_->sync_name(ec);
+    if (ec) throw_system(ec, "the parent of directory " + directory_->path());
+  }
+
   static constexpr std::size_t k_block_bytes = std::size_t{128} << 10;
   static constexpr std::size_t k_stretch = 256;  // entries looked at inside one guard, at least
 
@@ -174,7 +186,7 @@ class TypedPersistence final : public Persistence {
     CheckpointWriter writer(place_, snapshot.cts, first_segment);
     boost::system::error_code ec;
     const auto check = [&] {
-      if (ec) throw_system(ec, "checkpoint " + writer.path().string());
+      if (ec) throw_system(ec, "checkpoint " + writer.path());
     };
     writer.begin(ec);
     check();
@@ -228,20 +240,20 @@ class TypedPersistence final : public Persistence {
   // is ignored by recovery, and removed at the next opening.
   void drop_what_it_stands_for(Cts cts, std::uint64_t first_segment) noexcept {
     boost::system::error_code ec;
-    for (const std::string& name : files_->list(place_.directory, ec)) {
+    for (const std::string& name : directory_->list(ec)) {
       const auto segment = segment_id_of(name);
       const auto checkpoint = checkpoint_cts_of(name);
       if ((segment && *segment < first_segment) || (checkpoint && *checkpoint < cts)) {
-        files_->remove(place_.directory / name, ec);
+        directory_->remove(name, ec);
       }
     }
-    files_->sync_directory(place_.directory, ec);
+    directory_->sync(ec);
   }
 
   const std::shared_ptr<StoreType> shared_store_;
   StoreType& store_;
   const std::shared_ptr<FileSystem> files_;
-  std::unique_ptr<DirectoryLock> lock_;
+  std::unique_ptr<Directory> directory_;  // until stop(); the writer, which then has ended, knows it too
   SegmentWriter::Place place_;
   Recovered recovered_;
   std::atomic<std::uint64_t> since_checkpoint_{0}, checkpoints_{0}, failed_checkpoints_{0};

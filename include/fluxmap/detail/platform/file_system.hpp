@@ -1,8 +1,11 @@
 // The file system as the log needs it: what a test replaces to inject faults and power cuts. · layer: platform
 //
+// A database works relative to a Directory that it holds open, never by a path: what its name comes to mean meanwhile,
+// and where the process goes, is nothing to it.
+//
 // Errors come back in an error_code (of the operating system's category), never as exceptions; `ec` is cleared on
-// success. Thread safety: a FileSystem may be used by several threads at once; a File by one at a time, except that
-// sync() may run beside write_at().
+// success. Thread safety: a FileSystem and a Directory may be used by several threads at once; a File by one at a time,
+// except that sync() and id() may run beside write_at().
 #pragma once
 
 #include <fluxmap/config.hpp>
@@ -15,11 +18,19 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
 using Bytes = std::span<const std::byte>;
+
+// Which file it is, whatever its name. Good as long as the file is open.
+struct FileId {
+  std::uint64_t device = 0;
+  std::uint64_t number = 0;
+  friend bool operator==(const FileId&, const FileId&) = default;
+};
 
 class File {
  public:
@@ -41,21 +52,13 @@ class File {
   virtual void resize(std::uint64_t size, error_code& ec) = 0;
   // Extends the file with zeros to `size`, with space on the disk set aside where the file system can.
   virtual void allocate(std::uint64_t size, error_code& ec) = 0;
+  virtual FileId id(error_code& ec) = 0;
 };
 
-// The right to a directory, given back by the destructor.
-class DirectoryLock {
- public:
-  DirectoryLock() = default;
-  DirectoryLock(const DirectoryLock&) = delete;
-  DirectoryLock& operator=(const DirectoryLock&) = delete;
-  virtual ~DirectoryLock() = default;
-};
-
-class FileSystem {
+// A directory that is held open. Names are those of files in it. The destructor gives the lock back.
+class Directory {
  public:
   using error_code = boost::system::error_code;
-  using Path = std::filesystem::path;
 
   enum class Open {
     read,      // must exist
@@ -63,24 +66,50 @@ class FileSystem {
     create,    // made anew for reading and writing; what was there is lost
   };
 
+  // `path` is what messages call it: absolute, as it was when it was opened.
+  explicit Directory(std::string path) : path_(std::move(path)) {}
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+  virtual ~Directory() = default;
+
+  const std::string& path() const noexcept { return path_; }
+  std::string path_of(const std::string& name) const { return (std::filesystem::path(path_) / name).string(); }
+
+  // Locks it against other processes and other databases of this one; errc::resource_unavailable_try_again
+  // (EWOULDBLOCK) where somebody has it. Once.
+  virtual void lock(error_code& ec) = 0;
+
+  virtual std::unique_ptr<File> open(const std::string& name, Open mode, error_code& ec) = 0;
+  // The new name, and the old one's absence, survive a power cut only after sync().
+  virtual void rename(const std::string& from, const std::string& to, error_code& ec) = 0;
+  virtual void remove(const std::string& name, error_code& ec) = 0;
+  // Names of what lies in it, in no order.
+  virtual std::vector<std::string> list(error_code& ec) = 0;
+  // Creations, renames and removals in it are on the disk when it returns.
+  virtual void sync(error_code& ec) = 0;
+  // Its own name is on the disk when it returns, and so are those of its parents that were made for it.
+  virtual void sync_name(error_code& ec) = 0;
+  // The file that a name stands for; ENOENT where there is none, which goes for every name once the directory has been
+  // removed.
+  virtual FileId id_of(const std::string& name, error_code& ec) = 0;
+
+ private:
+  const std::string path_;
+};
+
+class FileSystem {
+ public:
+  using error_code = boost::system::error_code;
+  using Path = std::filesystem::path;
+
   FileSystem() = default;
   FileSystem(const FileSystem&) = delete;
   FileSystem& operator=(const FileSystem&) = delete;
   virtual ~FileSystem() = default;
 
-  virtual std::unique_ptr<File> open(const Path& path, Open mode, error_code& ec) = 0;
-  // The new name, and the old one's absence, survive a power cut only after sync_directory of the parent.
-  virtual void rename(const Path& from, const Path& to, error_code& ec) = 0;
-  virtual void remove(const Path& path, error_code& ec) = 0;
-  // Names of what lies in the directory, in no order.
-  virtual std::vector<std::string> list(const Path& directory, error_code& ec) = 0;
-  // Creations, renames and removals in the directory are on the disk when it returns.
-  virtual void sync_directory(const Path& directory, error_code& ec) = 0;
-  // Makes the directory and its missing parents, durably.
-  virtual void create_directories(const Path& directory, error_code& ec) = 0;
-  // Locks a directory against other processes and other databases of this one; errc::resource_unavailable_try_again
-  // (EWOULDBLOCK) where somebody has it.
-  virtual std::unique_ptr<DirectoryLock> lock(const Path& directory, error_code& ec) = 0;
+  virtual std::unique_ptr<Directory> open_directory(const Path& path, error_code& ec) = 0;
+  // The same, but makes it where it is missing, and its missing parents; see Directory::sync_name.
+  virtual std::unique_ptr<Directory> make_directory(const Path& path, error_code& ec) = 0;
   // Names the running system: differs after every start of the machine; empty where that is not known. As long as it is
   // the same, no write that has returned was lost to a power cut.
   virtual std::string boot_id() = 0;

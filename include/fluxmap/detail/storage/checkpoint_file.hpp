@@ -22,7 +22,7 @@ class CheckpointWriter {
 
   CheckpointWriter(const Place& place, std::uint64_t cts, std::uint64_t first_segment)
       : place_(place),
-        path_(place.directory / checkpoint_name(cts)),
+        name_(checkpoint_name(cts)),
         checksum_(place.database, cts),
         cts_(cts),
         first_segment_(first_segment) {}
@@ -32,13 +32,13 @@ class CheckpointWriter {
     if (finished_ || file_ == nullptr) return;
     file_.reset();
     error_code ignored;  // the next opening removes what is left
-    place_.files->remove(temporary_of(path_), ignored);
+    place_.directory->remove(temporary_of(name_), ignored);
   }
 
-  const std::filesystem::path& path() const noexcept { return path_; }
+  std::string path() const { return place_.directory->path_of(name_); }  // for messages
 
   void begin(error_code& ec) {
-    file_ = place_.files->open(temporary_of(path_), FileSystem::Open::create, ec);
+    file_ = place_.directory->open(temporary_of(name_), Directory::Open::create, ec);
     if (ec) return;
     const FileHeader header = to_bytes(CheckpointHeader{place_.database, cts_, first_segment_, place_.types});
     write_fully(*file_, 0, header, ec);
@@ -66,10 +66,10 @@ class CheckpointWriter {
     if (ec) return;
     file_->sync(ec);
     if (ec) return;
-    place_.files->rename(temporary_of(path_), path_, ec);
+    place_.directory->rename(temporary_of(name_), name_, ec);
     if (ec) return;
     finished_ = true;
-    place_.files->sync_directory(place_.directory, ec);
+    place_.directory->sync(ec);
   }
 
  private:
@@ -80,7 +80,7 @@ class CheckpointWriter {
   }
 
   const Place& place_;
-  const std::filesystem::path path_;
+  const std::string name_;
   const PlacedChecksum checksum_;
   const std::uint64_t cts_;
   const std::uint64_t first_segment_;

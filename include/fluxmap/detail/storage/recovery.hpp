@@ -55,19 +55,16 @@ struct Recovered {
 
 class Recovery {
  public:
-  using Path = std::filesystem::path;
   using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;  // bytes
 
   Recovery(const SegmentWriter::Place& place, RecoverySink& sink, Progress progress)
-      : place_(place), files_(*place.files), sink_(sink), progress_(std::move(progress)) {
-    place_.boot = files_.boot_id();
-  }
+      : place_(place), directory_(*place.directory), sink_(sink), progress_(std::move(progress)) {}
 
   // Phase one. The directory must be there, and locked.
   void read() {
     boost::system::error_code ec;
-    std::vector<std::string> names = files_.list(place_.directory, ec);
-    if (ec) throw_system(ec, place_.directory.string());
+    std::vector<std::string> names = directory_.list(ec);
+    if (ec) throw_system(ec, directory_.path());
     std::vector<std::uint64_t> checkpoints;
     for (const std::string& name : names) {
       if (const auto id = segment_id_of(name)) segments_.push_back(*id);
@@ -110,8 +107,8 @@ class Recovery {
     // First: a checkpoint that was found may have its name in memory only, and what it stands for is about to go.
     sync_directory();
     for (const std::string& name : superfluous_) {
-      files_.remove(place_.directory / name, ec);
-      if (ec) throw_system(ec, (place_.directory / name).string());
+      directory_.remove(name, ec);
+      if (ec) throw_system(ec, directory_.path_of(name));
     }
     if (!superfluous_.empty()) sync_directory();
     // A segment with records was begun after the one before it was synced. One without says nothing of the sort.
@@ -131,15 +128,17 @@ class Recovery {
   }
 
   const Recovered& result() const noexcept { return result_; }
+  // No database has been here: open() will make one.
+  bool is_new() const noexcept { return segments_.empty(); }
 
  private:
-  std::string path_of(std::uint64_t id) const { return (place_.directory / segment_name(id)).string(); }
+  std::string path_of(std::uint64_t id) const { return directory_.path_of(segment_name(id)); }  // for messages
 
   void measure(const std::vector<std::uint64_t>& checkpoints) {
     if (!progress_) return;
     boost::system::error_code ec;  // only for the report: whoever reads the file says what is wrong with it
     const auto add = [&](const std::string& name) {
-      const std::unique_ptr<File> file = files_.open(place_.directory / name, FileSystem::Open::read, ec);
+      const std::unique_ptr<File> file = directory_.open(name, Directory::Open::read, ec);
       if (!ec) total_bytes_ += file->size(ec);
     };
     if (!checkpoints.empty()) add(checkpoint_name(checkpoints.back()));
@@ -176,9 +175,9 @@ class Recovery {
   }
 
   void read_checkpoint(std::uint64_t cts) {
-    const std::string path = (place_.directory / checkpoint_name(cts)).string();
+    const std::string path = directory_.path_of(checkpoint_name(cts));
     boost::system::error_code ec;
-    const std::unique_ptr<File> file = files_.open(path, FileSystem::Open::read, ec);
+    const std::unique_ptr<File> file = directory_.open(checkpoint_name(cts), Directory::Open::read, ec);
     if (ec) throw_system(ec, path);
     CheckpointReader reader(*file);
     const auto check = [&](const char* fault) {
@@ -208,7 +207,7 @@ class Recovery {
     const std::string path = path_of(id);
     const std::uint64_t expected = index == 0 ? first_segment_ : segments_[index - 1] + 1;
     if (id != expected) throw_corrupt(path_of(expected), 0, "the segment is missing, and no checkpoint stands for it");
-    const std::vector<std::byte> content = read_file(path);
+    const std::vector<std::byte> content = read_file(segment_name(id), path);
     SegmentHeader header;
     if (const char* fault = parse(content, header)) throw_corrupt(path, 0, fault);
     if (header.id != id) throw_corrupt(path, 32, "the file is another segment");
@@ -261,9 +260,9 @@ class Recovery {
                        [](std::byte b) { return b == std::byte{0}; });
   }
 
-  std::vector<std::byte> read_file(const std::string& path) {
+  std::vector<std::byte> read_file(const std::string& name, const std::string& path) {
     boost::system::error_code ec;
-    const std::unique_ptr<File> file = files_.open(path, FileSystem::Open::read, ec);
+    const std::unique_ptr<File> file = directory_.open(name, Directory::Open::read, ec);
     if (ec) throw_system(ec, path);
     std::vector<std::byte> content(file->size(ec));
     if (ec) throw_system(ec, path);
@@ -287,13 +286,13 @@ class Recovery {
 
   void sync_directory() {
     boost::system::error_code ec;
-    files_.sync_directory(place_.directory, ec);
-    if (ec) throw_system(ec, place_.directory.string());
+    directory_.sync(ec);
+    if (ec) throw_system(ec, directory_.path());
   }
 
   std::unique_ptr<File> open_segment(std::uint64_t id) {
     boost::system::error_code ec;
-    std::unique_ptr<File> file = files_.open(path_of(id), FileSystem::Open::existing, ec);
+    std::unique_ptr<File> file = directory_.open(segment_name(id), Directory::Open::existing, ec);
     if (ec) throw_system(ec, path_of(id));
     return file;
   }
@@ -348,7 +347,7 @@ class Recovery {
   static constexpr std::uint64_t k_zeros = std::uint64_t{1} << 20;  // written at once
 
   SegmentWriter::Place place_;
-  FileSystem& files_;
+  Directory& directory_;
   RecoverySink& sink_;
   const Progress progress_;
   std::string last_boot_;

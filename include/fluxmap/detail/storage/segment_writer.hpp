@@ -32,17 +32,14 @@ inline void write_fully(File& file, std::uint64_t offset, Bytes bytes, boost::sy
 }
 
 // Where a file that is being made stands until it is complete.
-inline std::filesystem::path temporary_of(const std::filesystem::path& path) {
-  return path.string() + std::string(k_temporary_suffix);
-}
+inline std::string temporary_of(const std::string& name) { return name + std::string(k_temporary_suffix); }
 
 class SegmentWriter {
  public:
   using error_code = boost::system::error_code;
 
   struct Place {
-    FileSystem* files = nullptr;
-    std::filesystem::path directory;
+    Directory* directory = nullptr;
     DatabaseId database{};
     Fingerprint types;
     std::uint64_t segment_bytes = 0;
@@ -53,9 +50,10 @@ class SegmentWriter {
 
   const Place& place() const noexcept { return place_; }
   std::uint64_t id() const noexcept { return id_; }
-  std::uint64_t offset() const noexcept { return offset_; }   // where the next batch goes
-  std::uint64_t synced() const noexcept { return synced_; }   // what lies before is on the disk
-  std::string path() const { return path_of(id_).string(); }  // of the current segment; for messages
+  std::uint64_t offset() const noexcept { return offset_; }  // where the next batch goes
+  std::uint64_t synced() const noexcept { return synced_; }  // what lies before is on the disk
+  // Of the current segment; for messages.
+  std::string path() const { return place_.directory->path_of(segment_name(id_)); }
 
   // Makes a segment and goes on in it. It is durable, name and all, when this returns without an error.
   void create(std::uint64_t id, std::uint64_t base, std::uint32_t chain, error_code& ec) {
@@ -134,12 +132,11 @@ class SegmentWriter {
   static constexpr std::size_t k_keep_batch = std::size_t{8} << 20;  // a larger buffer is given back after use
 
   std::uint64_t segment_bytes() const noexcept { return place_.segment_bytes; }
-  std::filesystem::path path_of(std::uint64_t id) const { return place_.directory / segment_name(id); }
 
   std::unique_ptr<File> make_segment(std::uint64_t id, std::uint64_t base, std::uint32_t chain, error_code& ec) {
-    const std::filesystem::path path = path_of(id);
-    const std::filesystem::path temporary = temporary_of(path);
-    std::unique_ptr<File> file = place_.files->open(temporary, FileSystem::Open::create, ec);
+    const std::string name = segment_name(id);
+    const std::string temporary = temporary_of(name);
+    std::unique_ptr<File> file = place_.directory->open(temporary, Directory::Open::create, ec);
     if (ec) return nullptr;
     file->allocate(std::max<std::uint64_t>(segment_bytes(), k_file_header_size), ec);
     if (ec) return nullptr;
@@ -148,9 +145,9 @@ class SegmentWriter {
     if (ec) return nullptr;
     file->sync(ec);
     if (ec) return nullptr;
-    place_.files->rename(temporary, path, ec);
+    place_.directory->rename(temporary, name, ec);
     if (ec) return nullptr;
-    place_.files->sync_directory(place_.directory, ec);
+    place_.directory->sync(ec);
     if (ec) return nullptr;
     return file;
   }
