@@ -2,6 +2,7 @@
 #include <fluxmap/fluxmap.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -194,6 +195,93 @@ TEST_CASE("an_async_build_opens_the_directory_that_its_name_meant_when_it_was_ca
   CHECK(other->size() == 3);
   run(other->close());
   CHECK(count_in(scratch / "there/data", 't') == 5);
+}
+
+// What somebody does to a directory that is in use, so that what is written afterwards would be written into nothing.
+struct Loss {
+  const char* name;
+  void (*happen)(const fs::path& directory);
+};
+fs::path newest_segment_in(const fs::path& directory) {
+  fs::path newest;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.path().extension() == ".fluxlog") newest = std::max(newest, entry.path());
+  }
+  return newest;
+}
+constexpr Loss k_losses[] = {
+    {"the directory is removed", [](const fs::path& directory) { fs::remove_all(directory); }},
+    {"and another one is put in its place",
+     [](const fs::path& directory) {
+       fs::remove_all(directory);
+       make_closed(directory, 'n', 3);
+     }},
+    {"all that is in it is removed",
+     [](const fs::path& directory) {
+       for (const std::string& name : names_in(directory)) fs::remove(directory / name);
+     }},
+    {"the newest segment is removed", [](const fs::path& directory) { fs::remove(newest_segment_in(directory)); }},
+    {"the newest segment is renamed",
+     [](const fs::path& directory) { fs::rename(newest_segment_in(directory), directory / "old"); }},
+    {"the newest segment is moved elsewhere",
+     [](const fs::path& directory) { fs::rename(newest_segment_in(directory), directory.parent_path() / "old"); }},
+    {"a copy is put in its place",
+     [](const fs::path& directory) {
+       fs::copy_file(newest_segment_in(directory), directory / "copy");
+       fs::rename(directory / "copy", newest_segment_in(directory));
+     }},
+    {"its content is moved elsewhere, and it is removed",
+     [](const fs::path& directory) {
+       fs::create_directory(directory.parent_path() / "elsewhere");
+       for (const std::string& name : names_in(directory)) {
+         fs::rename(directory / name, directory.parent_path() / "elsewhere" / name);
+       }
+       fs::remove(directory);
+     }},
+};
+
+TEST_CASE("a_write_into_a_directory_that_was_removed_is_not_acknowledged_in_full") {
+  for (const Loss& loss : k_losses) {
+    INFO(loss.name);
+    const ScratchDirectory scratch;
+    const TextsPtr database = open_in(scratch / "data", Level::full);
+    fill(*database, 'h', 0, 100);
+    loss.happen(scratch / "data");
+    CHECK(code_of([&] { fill(*database, 'h', 100, 1); }) == errc::log_failed);
+    CHECK(code_of([&] { fill(*database, 'h', 101, 1); }) == errc::log_failed);
+    CHECK(code_of([&] { run(database->flush()); }) == errc::log_failed);
+    CHECK(code_of([&] { run(database->checkpoint()); }) == errc::log_failed);
+    CHECK(database->size() == 100);  // nobody sees what was not acknowledged
+    CHECK(code_of([&] { run(database->close()); }) == errc::log_failed);
+  }
+}
+
+TEST_CASE("a_directory_that_was_removed_is_noticed_in_relaxed_by_a_flush_a_rotation_a_sync_and_the_end") {
+  const auto never = std::chrono::hours(24);
+  for (const Loss& loss : k_losses) {
+    INFO(loss.name);
+    const auto failing = [&](std::chrono::milliseconds flush_interval, auto&& work) {
+      const ScratchDirectory scratch;
+      const TextsPtr database = builder_in(scratch / "data", Level::relaxed).flush_interval(flush_interval).build();
+      fill(*database, 'h', 0, 100);
+      loss.happen(scratch / "data");
+      return code_of([&] { work(*database); });
+    };
+    const auto insert = [](Texts& database) { fill(database, 'h', 100, 1); };
+    CHECK(failing(never, [&](Texts& database) {
+            insert(database);
+            run(database.flush());
+          }) == errc::log_failed);
+    CHECK(failing(never, [&](Texts& database) {
+            insert(database);
+            run(database.close());
+          }) == errc::log_failed);
+    CHECK(failing(never, [&](Texts& database) { fill(database, 'h', 100, 100); }) == errc::log_failed);
+    // By itself, in the background: hangs if nobody notices.
+    CHECK(failing(std::chrono::milliseconds(1), [&](Texts& database) {
+            for (;;) insert(database);
+          }) == errc::log_failed);
+  }
 }
 
 TEST_CASE("an_error_names_the_directory_by_its_whole_path") {

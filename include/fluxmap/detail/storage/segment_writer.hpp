@@ -50,10 +50,9 @@ class SegmentWriter {
 
   const Place& place() const noexcept { return place_; }
   std::uint64_t id() const noexcept { return id_; }
-  std::uint64_t offset() const noexcept { return offset_; }  // where the next batch goes
-  std::uint64_t synced() const noexcept { return synced_; }  // what lies before is on the disk
-  // Of the current segment; for messages.
-  std::string path() const { return place_.directory->path_of(segment_name(id_)); }
+  std::uint64_t offset() const noexcept { return offset_; }              // where the next batch goes
+  std::uint64_t synced() const noexcept { return synced_; }              // what lies before is on the disk
+  std::string path() const { return place_.directory->path_of(name_); }  // of the current segment; for messages
 
   // Makes a segment and goes on in it. It is durable, name and all, when this returns without an error.
   void create(std::uint64_t id, std::uint64_t base, std::uint32_t chain, error_code& ec) {
@@ -64,6 +63,7 @@ class SegmentWriter {
   void adopt(std::unique_ptr<File> file, std::uint64_t id, std::uint64_t offset, std::uint64_t synced) {
     file_ = std::move(file);
     id_ = id;
+    name_ = segment_name(id);
     offset_ = offset;
     synced_ = synced;
     checksum_ = PlacedChecksum(place_.database, id);
@@ -95,8 +95,17 @@ class SegmentWriter {
     if (batch_.capacity() > k_keep_batch) std::vector<std::byte>().swap(batch_);
   }
 
-  // Syncs what has been written. set_synced() takes note of it, with the offset() of before.
-  void sync_file(error_code& ec) { file_->sync(ec); }
+  // Syncs what has been written. set_synced() takes note of it, with the offset() of before. An error too where the
+  // segment is not in its directory any more, because either was removed, or moved: nobody would find what is written.
+  void sync_file(error_code& ec) {
+    file_->sync(ec);
+    if (ec) return;
+    const FileId written = file_->id(ec);
+    if (ec) return;
+    const FileId found = place_.directory->id_of(name_, ec);
+    if (!ec && found != written)
+      ec = boost::system::errc::make_error_code(boost::system::errc::no_such_file_or_directory);
+  }
   void set_synced(std::uint64_t offset) noexcept { synced_ = offset; }
 
   // Seals this segment, which has no batch pending, and goes on in a new one. The new one is there, and empty, before
@@ -110,7 +119,7 @@ class SegmentWriter {
     if (ec) return;
     write(ec);
     if (ec) return;
-    file_->sync(ec);
+    sync_file(ec);
     if (ec) return;
     adopt(std::move(next), id_ + 1, k_file_header_size, k_file_header_size);
     announce(last_cts);
@@ -155,6 +164,7 @@ class SegmentWriter {
   Place place_;
   std::unique_ptr<File> file_;
   std::uint64_t id_ = 0;
+  std::string name_;
   std::uint64_t offset_ = 0;
   std::uint64_t synced_ = 0;
   std::uint64_t written_bytes_ = 0;
