@@ -75,6 +75,10 @@ struct PersistenceOptions {
   // A checkpoint is written by itself once this much log has piled up since the last one. Smaller: less to replay at
   // the next opening, more to write meanwhile. 0: only by checkpoint().
   std::size_t checkpoint_after_bytes = std::size_t{64} << 20;
+  // Some file systems cannot sync a directory: a power cut may then take new files with all that was acknowledged in
+  // them, and bring back old ones. build() fails there, and says so, unless this is true. The end of the process alone
+  // loses nothing.
+  bool allow_unsynced_directory = false;
 };
 
 // How far the opening of a directory has come.

@@ -88,11 +88,11 @@ class LyingDirectory final : public fluxmap::detail::Directory {
   }
   void remove(const std::string& name, error_code& ec) override { directory_->remove(name, ec); }
   std::vector<std::string> list(error_code& ec) override { return directory_->list(ec); }
-  void sync(error_code& ec) override {
+  void sync_entries(error_code& ec) override {
     ec.clear();
     if (lie_ != Lie::no_directory_sync) directory_->sync(ec);
   }
-  void sync_name(error_code& ec) override { directory_->sync_name(ec); }
+  void sync_own_name(error_code& ec) override { directory_->sync_name(ec); }
   FileId id_of(const std::string& name, error_code& ec) override { return directory_->id_of(name, ec); }
 
  private:

@@ -163,11 +163,11 @@ class FaultyDirectory final : public fluxmap::detail::Directory {
     return disk_->call(life_, Call::list, path(), ec, [&](const FaultPlan::Verdict&) { return disk_->names(key_); });
   }
 
-  void sync(error_code& ec) override {
+  void sync_entries(error_code& ec) override {
     disk_->call(life_, Call::sync_directory, path(), ec, [&](const FaultPlan::Verdict&) { content().sync(); });
   }
 
-  void sync_name(error_code& ec) override {
+  void sync_own_name(error_code& ec) override {
     disk_->call(life_, Call::sync_name, path(), ec, [](const FaultPlan::Verdict&) {});
   }
 

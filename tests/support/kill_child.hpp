@@ -281,11 +281,11 @@ class KillingDirectory final : public fluxmap::detail::Directory {
     const Killer::Around around(killer_, Call::list);
     return directory_->list(ec);
   }
-  void sync(error_code& ec) override {
+  void sync_entries(error_code& ec) override {
     const Killer::Around around(killer_, Call::sync_directory);
     directory_->sync(ec);
   }
-  void sync_name(error_code& ec) override {
+  void sync_own_name(error_code& ec) override {
     const Killer::Around around(killer_, Call::sync_name);
     directory_->sync_name(ec);
   }

@@ -140,14 +140,23 @@ class TypedPersistence final : public Persistence {
     if (ec == boost::system::errc::resource_unavailable_try_again || ec == boost::system::errc::operation_would_block) {
       throw boost::system::system_error(make_error_code(errc::already_open), "fluxmap: " + what);
     }
-    if (ec) throw_system(ec, what);
+    if (ec) throw_system(ec, "lock of " + what);
+    if (setup.options.allow_unsynced_directory) directory->accept_refusal();
+    directory->sync(ec);  // before anything depends on it
+    if (ec) throw_not_synced(ec, what);
     return directory;
   }
   // Also where the directory was there before: somebody may have made it only just now, and died.
   void sync_name() {
     boost::system::error_code ec;
     directory_->sync_name(ec);
-    if (ec) throw_system(ec, "the parent of directory " + directory_->path());
+    if (ec) throw_not_synced(ec, "the parent of directory " + directory_->path());
+  }
+  [[noreturn]] static void throw_not_synced(const boost::system::error_code& ec, const std::string& what) {
+    if (!is_refusal(ec)) throw_system(ec, what);
+    throw_system(ec, what +
+                         " cannot be synced: this file system does not promise that a file's name survives a power "
+                         "cut (PersistenceOptions::allow_unsynced_directory accepts that)");
   }
 
   static constexpr std::size_t k_block_bytes = std::size_t{128} << 10;

@@ -25,6 +25,16 @@ namespace fluxmap::inline FLUXMAP_ABI::detail {
 
 using Bytes = std::span<const std::byte>;
 
+// The file system, or something between it and us, does not do what was asked for. Other errors say that it could not
+// this time.
+inline bool is_refusal(const boost::system::error_code& ec) noexcept {
+  namespace errc = boost::system::errc;
+  return ec == errc::function_not_supported || ec == errc::operation_not_supported || ec == errc::not_supported ||
+         ec == errc::invalid_argument || ec == errc::operation_not_permitted || ec == errc::permission_denied ||
+         ec == errc::bad_file_descriptor || ec == errc::is_a_directory || ec == errc::no_such_device ||
+         ec == errc::inappropriate_io_control_operation;
+}
+
 // Which file it is, whatever its name. Good as long as the file is open.
 struct FileId {
   std::uint64_t device = 0;
@@ -50,7 +60,7 @@ class File {
   virtual std::uint64_t size(error_code& ec) = 0;
   // Cuts the file, or extends it with zeros.
   virtual void resize(std::uint64_t size, error_code& ec) = 0;
-  // Extends the file with zeros to `size`, with space on the disk set aside where the file system can.
+  // Extends the file with zeros to `size`, and sets the space for them aside on the disk; may be refused (is_refusal).
   virtual void allocate(std::uint64_t size, error_code& ec) = 0;
   virtual FileId id(error_code& ec) = 0;
 };
@@ -85,16 +95,34 @@ class Directory {
   virtual void remove(const std::string& name, error_code& ec) = 0;
   // Names of what lies in it, in no order.
   virtual std::vector<std::string> list(error_code& ec) = 0;
-  // Creations, renames and removals in it are on the disk when it returns.
-  virtual void sync(error_code& ec) = 0;
+  // Creations, renames and removals in it are on the disk when it returns; see accept_refusal.
+  void sync(error_code& ec) {
+    sync_entries(ec);
+    forgive_refusal(ec);
+  }
   // Its own name is on the disk when it returns, and so are those of its parents that were made for it.
-  virtual void sync_name(error_code& ec) = 0;
+  void sync_name(error_code& ec) {
+    sync_own_name(ec);
+    forgive_refusal(ec);
+  }
+  // From now on a file system that does not sync directories at all is taken for one that has. Before other threads
+  // use it.
+  void accept_refusal() noexcept { accepts_refusal_ = true; }
   // The file that a name stands for; ENOENT where there is none, which goes for every name once the directory has been
   // removed.
   virtual FileId id_of(const std::string& name, error_code& ec) = 0;
 
+ protected:
+  virtual void sync_entries(error_code& ec) = 0;
+  virtual void sync_own_name(error_code& ec) = 0;
+
  private:
+  void forgive_refusal(error_code& ec) const noexcept {
+    if (accepts_refusal_ && is_refusal(ec)) ec.clear();
+  }
+
   const std::string path_;
+  bool accepts_refusal_ = false;
 };
 
 class FileSystem {

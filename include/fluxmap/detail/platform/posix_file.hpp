@@ -97,9 +97,9 @@ class PosixFile final : public File {
     if (ec || now >= size) return;
 #if defined(__linux__)
     posix_call(ec, [&] { return ::fallocate(file_.get(), 0, 0, static_cast<off_t>(size)); });
-    if (ec.value() != EOPNOTSUPP) return;
+#else
+    ec = boost::system::errc::make_error_code(boost::system::errc::function_not_supported);
 #endif
-    resize(size, ec);
   }
   FileId id(error_code& ec) override {
     const struct stat status = this->status(ec);

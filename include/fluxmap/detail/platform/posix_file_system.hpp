@@ -109,13 +109,6 @@ class PosixDirectory final : public Directory {
     if (errno != 0) ec = last_system_error();
     return names;
   }
-  void sync(error_code& ec) override {
-    posix_call(ec, [&] { return ::fsync(directory_.get()); });
-  }
-  void sync_name(error_code& ec) override {
-    if (made_.empty()) return sync_parent(directory_.get(), "..", ec);
-    made_.sync_names([this](int parent, error_code& error) { sync_parent(parent, ".", error); }, ec);
-  }
   FileId id_of(const std::string& name, error_code& ec) override {
     struct stat status {};
     posix_call(ec, [&] { return ::fstatat(directory_.get(), name.c_str(), &status, 0); });
@@ -127,6 +120,19 @@ class PosixDirectory final : public Directory {
   }
 
  private:
+  void sync_entries(error_code& ec) override {
+    posix_call(ec, [&] { return ::fsync(directory_.get()); });
+  }
+  void sync_own_name(error_code& ec) override {
+    if (!made_.empty()) {
+      return made_.sync_names([this](int parent, error_code& error) { sync_parent(parent, ".", error); }, ec);
+    }
+    struct stat own {
+    }, parent{};
+    posix_call(ec, [&] { return ::fstat(directory_.get(), &own); });
+    if (!ec) posix_call(ec, [&] { return ::fstatat(directory_.get(), "..", &parent, 0); });
+    if (!ec && own.st_dev == parent.st_dev) sync_parent(directory_.get(), "..", ec);  // else something is mounted here
+  }
   void sync_parent(int at, const char* name, error_code& ec) {
     const Descriptor parent(open_at(at, name, ec));
     if (!ec) posix_call(ec, [&] { return ::fsync(parent.get()); });

@@ -304,7 +304,7 @@ class Recovery {
     const std::uint64_t size = file.size(ec);
     if (ec) throw_system(ec, path);
     const std::uint64_t wanted = std::max(place_.segment_bytes, last_.end);
-    if (size < wanted) file.allocate(wanted, ec);
+    if (size < wanted) set_aside(file, wanted, ec);
     if (ec) throw_system(ec, path);
   }
 

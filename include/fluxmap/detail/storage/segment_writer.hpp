@@ -31,6 +31,19 @@ inline void write_fully(File& file, std::uint64_t offset, Bytes bytes, boost::sy
   ec.clear();
 }
 
+// Extends the file with zeros to `size`, whose space is set aside on the disk: they are written where the file system
+// has no other way.
+inline void set_aside(File& file, std::uint64_t size, boost::system::error_code& ec) {
+  file.allocate(size, ec);
+  if (!is_refusal(ec)) return;
+  constexpr std::uint64_t k_piece = std::uint64_t{1} << 20;
+  std::uint64_t at = file.size(ec);
+  const std::vector<std::byte> zeros(at < size ? std::min(k_piece, size - at) : 0);
+  for (; !ec && at < size; at += zeros.size()) {
+    write_fully(file, at, Bytes(zeros).first(std::min<std::uint64_t>(zeros.size(), size - at)), ec);
+  }
+}
+
 // Where a file that is being made stands until it is complete.
 inline std::string temporary_of(const std::string& name) { return name + std::string(k_temporary_suffix); }
 
@@ -147,7 +160,7 @@ class SegmentWriter {
     const std::string temporary = temporary_of(name);
     std::unique_ptr<File> file = place_.directory->open(temporary, Directory::Open::create, ec);
     if (ec) return nullptr;
-    file->allocate(std::max<std::uint64_t>(segment_bytes(), k_file_header_size), ec);
+    set_aside(*file, std::max<std::uint64_t>(segment_bytes(), k_file_header_size), ec);
     if (ec) return nullptr;
     const FileHeader header = to_bytes(SegmentHeader{place_.database, id, base, chain, place_.types});
     write_fully(*file, 0, header, ec);
