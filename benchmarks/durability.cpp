@@ -62,10 +62,10 @@ std::shared_ptr<Database> open(Kind kind, bool fresh = true) {
 // The rate of pwrite + fdatasync of a record's bytes at a time, in a file set aside like a segment.
 double raw_rate(double seconds, bool sync) {
   std::filesystem::create_directories(g_directory);
-  const std::filesystem::path path = g_directory / "raw";
-  fluxmap::detail::PosixFileSystem files;
   error_code ec;
-  auto file = files.open(path, fluxmap::detail::FileSystem::Open::create, ec);
+  const auto directory = fluxmap::detail::PosixFileSystem().open_directory(g_directory, ec);
+  check(ec);
+  auto file = directory->open("raw", fluxmap::detail::Directory::Open::create, ec);
   check(ec);
   file->allocate(16 << 20, ec);
   check(ec);
@@ -84,7 +84,8 @@ double raw_rate(double seconds, bool sync) {
     if (sync || count % 256 == 0) elapsed = seconds_since(start);
   }
   file.reset();
-  std::filesystem::remove(path);
+  directory->remove("raw", ec);
+  check(ec);
   return static_cast<double>(count) / elapsed;
 }
 
@@ -169,9 +170,10 @@ double map_seconds(std::uint64_t entries) {
     if (file.path().extension() == ".fluxmap") path = file.path();
   }
   const auto start = Clock::now();
-  fluxmap::detail::PosixFileSystem files;
   error_code ec;
-  auto file = files.open(path, fluxmap::detail::FileSystem::Open::read, ec);
+  const auto directory = fluxmap::detail::PosixFileSystem().open_directory(g_directory, ec);
+  check(ec);
+  auto file = directory->open(path.filename().string(), fluxmap::detail::Directory::Open::read, ec);
   check(ec);
   std::vector<std::byte> bytes(file->size(ec));
   check(ec);

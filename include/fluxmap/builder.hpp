@@ -10,9 +10,11 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 namespace fluxmap::inline FLUXMAP_ABI {
@@ -136,12 +138,12 @@ class DatabaseBuilder {
     return database;
   }
 
-  // The same, on a thread of its own where there is a directory to be read.
-  asio::awaitable<std::shared_ptr<DatabaseType>> async_build() const { return build_op(*this); }
+  // The same, on a thread of its own where there is a directory to be read. A relative one is what it is at the call.
+  asio::awaitable<std::shared_ptr<DatabaseType>> async_build() const { return build_op(settled()); }
   template <boost::asio::completion_token_for<void(boost::system::error_code, std::shared_ptr<DatabaseType>)> Token>
   auto async_build(Token&& token) const {
     return detail::initiate_with_code<std::shared_ptr<DatabaseType>>(std::forward<Token>(token),
-                                                                     [self = *this] { return build_op(self); });
+                                                                     [self = settled()] { return build_op(self); });
   }
 
  private:
@@ -187,6 +189,16 @@ class DatabaseBuilder {
     }
   }
 
+  // With a directory that no change of the working directory changes.
+  DatabaseBuilder settled() const {
+    DatabaseBuilder copy = *this;
+    std::filesystem::path& directory = copy.setup_.options.directory;
+    if (directory.empty()) return copy;
+    std::error_code error;  // of a working directory that is gone: build() says what comes of it
+    const std::filesystem::path whole = std::filesystem::absolute(directory, error);
+    if (!error) directory = whole;
+    return copy;
+  }
   static asio::awaitable<std::shared_ptr<DatabaseType>> build_op(DatabaseBuilder self) {
     if (self.open_ == nullptr) co_return self.build();
     auto work = [builder = std::move(self)] { return builder.build(); };  // named: see run_on_thread

@@ -370,7 +370,7 @@ TEST_CASE("a_full_disk_stops_commits_and_loses_none") {
 
 TEST_CASE("a_directory_that_cannot_be_written_is_told") {
   for (const CrashScene& scene : script_scenes(Level::full)) {
-    for (const Call call : {Call::create_directories, Call::lock, Call::list, Call::open, Call::allocate,
+    for (const Call call : {Call::make_directory, Call::sync_name, Call::lock, Call::list, Call::open, Call::allocate,
                             Call::write_at, Call::rename, Call::remove, Call::resize, Call::sync_directory}) {
       for (std::size_t n = 1; n <= 12; ++n) {
         CrashScene trial = scene.copy();

@@ -52,6 +52,7 @@ class LyingFile final : public fluxmap::detail::File {
     const std::lock_guard lock(mutex_);
     if (catch_up(ec)) file_->allocate(size, ec);
   }
+  fluxmap::detail::FileId id(error_code& ec) override { return file_->id(ec); }
 
  private:
   bool catch_up(error_code& ec) {
@@ -69,31 +70,55 @@ class LyingFile final : public fluxmap::detail::File {
   std::vector<std::byte> late_;
 };
 
-class LyingFileSystem final : public fluxmap::detail::FileSystem {
+class LyingDirectory final : public fluxmap::detail::Directory {
  public:
   using File = fluxmap::detail::File;
-  using DirectoryLock = fluxmap::detail::DirectoryLock;
+  using FileId = fluxmap::detail::FileId;
+
+  LyingDirectory(std::unique_ptr<fluxmap::detail::Directory> directory, Lie lie)
+      : Directory(directory->path()), directory_(std::move(directory)), lie_(lie) {}
+
+  void lock(error_code& ec) override { directory_->lock(ec); }
+  std::unique_ptr<File> open(const std::string& name, Open mode, error_code& ec) override {
+    std::unique_ptr<File> file = directory_->open(name, mode, ec);
+    return file == nullptr ? nullptr : std::make_unique<LyingFile>(std::move(file), lie_);
+  }
+  void rename(const std::string& from, const std::string& to, error_code& ec) override {
+    directory_->rename(from, to, ec);
+  }
+  void remove(const std::string& name, error_code& ec) override { directory_->remove(name, ec); }
+  std::vector<std::string> list(error_code& ec) override { return directory_->list(ec); }
+  void sync_entries(error_code& ec) override {
+    ec.clear();
+    if (lie_ != Lie::no_directory_sync) directory_->sync(ec);
+  }
+  void sync_own_name(error_code& ec) override { directory_->sync_name(ec); }
+  FileId id_of(const std::string& name, error_code& ec) override { return directory_->id_of(name, ec); }
+
+ private:
+  const std::unique_ptr<fluxmap::detail::Directory> directory_;
+  const Lie lie_;
+};
+
+class LyingFileSystem final : public fluxmap::detail::FileSystem {
+ public:
+  using Directory = fluxmap::detail::Directory;
 
   LyingFileSystem(std::shared_ptr<fluxmap::detail::FileSystem> files, Lie lie) : files_(std::move(files)), lie_(lie) {}
 
-  std::unique_ptr<File> open(const Path& path, Open mode, error_code& ec) override {
-    std::unique_ptr<File> file = files_->open(path, mode, ec);
-    return file == nullptr ? nullptr : std::make_unique<LyingFile>(std::move(file), lie_);
+  std::unique_ptr<Directory> open_directory(const Path& path, error_code& ec) override {
+    return lying(files_->open_directory(path, ec));
   }
-  void rename(const Path& from, const Path& to, error_code& ec) override { files_->rename(from, to, ec); }
-  void remove(const Path& path, error_code& ec) override { files_->remove(path, ec); }
-  std::vector<std::string> list(const Path& directory, error_code& ec) override { return files_->list(directory, ec); }
-  void sync_directory(const Path& directory, error_code& ec) override {
-    ec.clear();
-    if (lie_ != Lie::no_directory_sync) files_->sync_directory(directory, ec);
-  }
-  void create_directories(const Path& directory, error_code& ec) override { files_->create_directories(directory, ec); }
-  std::unique_ptr<DirectoryLock> lock(const Path& directory, error_code& ec) override {
-    return files_->lock(directory, ec);
+  std::unique_ptr<Directory> make_directory(const Path& path, error_code& ec) override {
+    return lying(files_->make_directory(path, ec));
   }
   std::string boot_id() override { return files_->boot_id(); }
 
  private:
+  std::unique_ptr<Directory> lying(std::unique_ptr<Directory> directory) const {
+    return directory == nullptr ? nullptr : std::make_unique<LyingDirectory>(std::move(directory), lie_);
+  }
+
   const std::shared_ptr<fluxmap::detail::FileSystem> files_;
   const Lie lie_;
 };

@@ -35,16 +35,18 @@ enum class Call : std::uint8_t {
   remove,
   list,
   sync_directory,
-  create_directories,
+  sync_name,
+  open_directory,
+  make_directory,
   lock,
+  identify,
 };
-inline constexpr std::size_t k_calls = 13;
+inline constexpr std::size_t k_calls = 16;
 
 inline const char* name_of(Call call) {
   static constexpr std::array<const char*, k_calls> names{
-      "write_at", "read_at", "sync",   "size", "resize",         "allocate",
-      "open",     "rename",  "remove", "list", "sync_directory", "create_directories",
-      "lock"};
+      "write_at", "read_at", "sync",           "size",      "resize",         "allocate",       "open", "rename",
+      "remove",   "list",    "sync_directory", "sync_name", "open_directory", "make_directory", "lock", "identify"};
   return names.at(static_cast<std::size_t>(call));
 }
 

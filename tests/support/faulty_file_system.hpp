@@ -6,7 +6,7 @@
 //   disk->power_cut(random);                        // or disk->clone()->power_cut(random), again and again
 //   { FaultyFileSystem files(disk); … }             // the next life needs a new one
 //
-// Deviations from a real one: a rename cannot leave its directory (EXDEV), and directories cannot be removed (EISDIR).
+// Deviations from a real one: directories are durable at once, and cannot be renamed or removed.
 #pragma once
 
 #include "support/fault_plan.hpp"
@@ -82,6 +82,14 @@ class FaultyFile final : public fluxmap::detail::File {
     });
   }
 
+  fluxmap::detail::FileId id(error_code& ec) override {
+    return disk_->call(life_, Call::identify, path_, ec, [&](const FaultPlan::Verdict&) { return id_of(file_); });
+  }
+
+  static fluxmap::detail::FileId id_of(const MemoryFilePtr& file) {
+    return {.device = 1, .number = reinterpret_cast<std::uintptr_t>(file.get())};
+  }
+
  private:
   bool may_write(error_code& ec) const {
     if (!writable_) ec = MemoryDisk::make_error(FaultPlan::Errc::bad_file_descriptor);
@@ -100,27 +108,98 @@ class FaultyFile final : public fluxmap::detail::File {
   bool writable_;
 };
 
-class FaultyLock final : public fluxmap::detail::DirectoryLock {
+class FaultyDirectory final : public fluxmap::detail::Directory {
  public:
-  FaultyLock(std::shared_ptr<MemoryDisk> disk, std::uint64_t life, std::string key)
-      : disk_(std::move(disk)), life_(life), key_(std::move(key)) {}
-  FaultyLock(const FaultyLock&) = delete;
-  FaultyLock& operator=(const FaultyLock&) = delete;
-  ~FaultyLock() override {
+  using File = fluxmap::detail::File;
+  using FileId = fluxmap::detail::FileId;
+  using Path = MemoryDisk::Path;
+
+  FaultyDirectory(std::shared_ptr<MemoryDisk> disk, std::uint64_t life, const Path& path)
+      : Directory(path.string()), disk_(std::move(disk)), life_(life), key_(MemoryDisk::key(path)) {}
+  ~FaultyDirectory() override {
     const std::lock_guard lock(disk_->mutex_);
-    if (disk_->life_ == life_) disk_->locked_.erase(key_);  // else it may be somebody else's by now
+    if (locked_ && disk_->life_ == life_) disk_->locked_.erase(key_);  // else it may be somebody else's by now
+  }
+
+  void lock(error_code& ec) override {
+    disk_->call(life_, Call::lock, path(), ec, [&](const FaultPlan::Verdict&) {
+      locked_ = disk_->locked_.insert(key_).second;
+      if (!locked_) ec = MemoryDisk::make_error(FaultPlan::Errc::resource_unavailable_try_again);
+    });
+  }
+
+  std::unique_ptr<File> open(const std::string& name, Open mode, error_code& ec) override {
+    return disk_->call(life_, Call::open, path_of(name), ec, [&](const FaultPlan::Verdict&) -> std::unique_ptr<File> {
+      if (!is_no_directory(name, ec)) return nullptr;
+      MemoryFilePtr file = content().find(name);
+      if (mode == Open::create) {
+        if (file) {
+          file->resize(0);  // the same file, as with O_TRUNC: whoever has it open sees it
+        } else {
+          file = std::make_shared<MemoryFile>();
+          content().create(name, file);
+        }
+      } else if (!file) {
+        ec = MemoryDisk::make_error(FaultPlan::Errc::no_such_file_or_directory);
+        return nullptr;
+      }
+      return std::make_unique<FaultyFile>(disk_, life_, path_of(name), std::move(file), mode != Open::read);
+    });
+  }
+
+  void rename(const std::string& from, const std::string& to, error_code& ec) override {
+    disk_->call(life_, Call::rename, path_of(from), ec, [&](const FaultPlan::Verdict&) {
+      if (is_no_directory(from, ec) && is_no_directory(to, ec) && is_file(from, ec)) content().rename(from, to);
+    });
+  }
+
+  void remove(const std::string& name, error_code& ec) override {
+    disk_->call(life_, Call::remove, path_of(name), ec, [&](const FaultPlan::Verdict&) {
+      if (is_no_directory(name, ec) && is_file(name, ec)) content().remove(name);
+    });
+  }
+
+  std::vector<std::string> list(error_code& ec) override {
+    return disk_->call(life_, Call::list, path(), ec, [&](const FaultPlan::Verdict&) { return disk_->names(key_); });
+  }
+
+  void sync_entries(error_code& ec) override {
+    disk_->call(life_, Call::sync_directory, path(), ec, [&](const FaultPlan::Verdict&) { content().sync(); });
+  }
+
+  void sync_own_name(error_code& ec) override {
+    disk_->call(life_, Call::sync_name, path(), ec, [](const FaultPlan::Verdict&) {});
+  }
+
+  FileId id_of(const std::string& name, error_code& ec) override {
+    return disk_->call(life_, Call::identify, path_of(name), ec, [&](const FaultPlan::Verdict&) {
+      return is_file(name, ec) ? FaultyFile::id_of(content().find(name)) : FileId();
+    });
   }
 
  private:
+  MemoryDirectory& content() { return *disk_->find_directory(key_); }  // directories never vanish
+  // These say in `ec` what is wrong.
+  bool is_no_directory(const std::string& name, error_code& ec) const {
+    if (disk_->find_directory(path_of(name)) == nullptr) return true;
+    ec = MemoryDisk::make_error(FaultPlan::Errc::is_a_directory);
+    return false;
+  }
+  bool is_file(const std::string& name, error_code& ec) {
+    if (content().find(name)) return true;
+    ec = MemoryDisk::make_error(FaultPlan::Errc::no_such_file_or_directory);
+    return false;
+  }
+
   std::shared_ptr<MemoryDisk> disk_;
   std::uint64_t life_;
   std::string key_;
+  bool locked_ = false;
 };
 
 class FaultyFileSystem final : public fluxmap::detail::FileSystem {
  public:
-  using File = fluxmap::detail::File;
-  using DirectoryLock = fluxmap::detail::DirectoryLock;
+  using Directory = fluxmap::detail::Directory;
 
   // Belongs to the life the disk is in now.
   explicit FaultyFileSystem(std::shared_ptr<MemoryDisk> disk) : disk_(std::move(disk)) {
@@ -129,103 +208,29 @@ class FaultyFileSystem final : public fluxmap::detail::FileSystem {
     life_ = disk_->life_;
   }
 
-  std::unique_ptr<File> open(const Path& path, Open mode, error_code& ec) override {
-    return disk_->call(life_, Call::open, path, ec, [&](const FaultPlan::Verdict&) -> std::unique_ptr<File> {
-      MemoryDirectory* const directory = directory_of(path, ec);
-      if (directory == nullptr || !is_no_directory(path, ec)) return nullptr;
-      MemoryFilePtr file = directory->find(MemoryDisk::base(path));
-      if (mode == Open::create) {
-        if (file) {
-          file->resize(0);  // the same file, as with O_TRUNC: whoever has it open sees it
-        } else {
-          file = std::make_shared<MemoryFile>();
-          directory->create(MemoryDisk::base(path), file);
-        }
-      } else if (!file) {
-        ec = MemoryDisk::make_error(FaultPlan::Errc::no_such_file_or_directory);
-        return nullptr;
-      }
-      return std::make_unique<FaultyFile>(disk_, life_, path, std::move(file), mode != Open::read);
-    });
+  std::unique_ptr<Directory> open_directory(const Path& path, error_code& ec) override {
+    return disk_->call(life_, Call::open_directory, path, ec,
+                       [&](const FaultPlan::Verdict&) { return find_directory(path, ec); });
   }
 
-  void rename(const Path& from, const Path& to, error_code& ec) override {
-    disk_->call(life_, Call::rename, from, ec, [&](const FaultPlan::Verdict&) {
-      MemoryDirectory* const directory = directory_of(from, ec);
-      if (directory == nullptr || directory_of(to, ec) == nullptr) return;
-      if (!is_no_directory(from, ec) || !is_no_directory(to, ec) || !is_file(from, ec)) return;
-      if (MemoryDisk::parent(from) != MemoryDisk::parent(to)) {
-        ec = MemoryDisk::make_error(FaultPlan::Errc::cross_device_link);
-      } else {
-        directory->rename(MemoryDisk::base(from), MemoryDisk::base(to));
-      }
-    });
-  }
-
-  void remove(const Path& path, error_code& ec) override {
-    disk_->call(life_, Call::remove, path, ec, [&](const FaultPlan::Verdict&) {
-      MemoryDirectory* const directory = directory_of(path, ec);
-      if (directory == nullptr || !is_no_directory(path, ec) || !is_file(path, ec)) return;
-      directory->remove(MemoryDisk::base(path));
-    });
-  }
-
-  std::vector<std::string> list(const Path& directory, error_code& ec) override {
-    return disk_->call(life_, Call::list, directory, ec, [&](const FaultPlan::Verdict&) -> std::vector<std::string> {
-      if (find_directory(directory, ec) == nullptr) return {};
-      return disk_->names(directory);
-    });
-  }
-
-  void sync_directory(const Path& directory, error_code& ec) override {
-    disk_->call(life_, Call::sync_directory, directory, ec, [&](const FaultPlan::Verdict&) {
-      if (MemoryDirectory* const found = find_directory(directory, ec)) found->sync();
-    });
-  }
-
-  void create_directories(const Path& directory, error_code& ec) override {
-    disk_->call(life_, Call::create_directories, directory, ec, [&](const FaultPlan::Verdict&) {
-      if (!disk_->make_directories(directory)) ec = MemoryDisk::make_error(FaultPlan::Errc::not_a_directory);
-    });
-  }
-
-  std::unique_ptr<DirectoryLock> lock(const Path& directory, error_code& ec) override {
-    return disk_->call(life_, Call::lock, directory, ec,
-                       [&](const FaultPlan::Verdict&) -> std::unique_ptr<DirectoryLock> {
-                         if (find_directory(directory, ec) == nullptr) return nullptr;
-                         const std::string key = MemoryDisk::key(directory);
-                         if (!disk_->locked_.insert(key).second) {
-                           ec = MemoryDisk::make_error(FaultPlan::Errc::resource_unavailable_try_again);
-                           return nullptr;
-                         }
-                         return std::make_unique<FaultyLock>(disk_, life_, key);
+  std::unique_ptr<Directory> make_directory(const Path& path, error_code& ec) override {
+    return disk_->call(life_, Call::make_directory, path, ec,
+                       [&](const FaultPlan::Verdict&) -> std::unique_ptr<Directory> {
+                         if (disk_->make_directories(path)) return find_directory(path, ec);
+                         ec = MemoryDisk::make_error(FaultPlan::Errc::not_a_directory);
+                         return nullptr;
                        });
   }
 
   std::string boot_id() override { return boot_; }
 
  private:
-  // These say in `ec` what is wrong.
-  MemoryDirectory* find_directory(const Path& path, error_code& ec) {
-    MemoryDirectory* const directory = disk_->find_directory(path);
-    if (directory == nullptr) {
-      ec = MemoryDisk::make_error(disk_->find(path) ? FaultPlan::Errc::not_a_directory
-                                                    : FaultPlan::Errc::no_such_file_or_directory);
-    }
-    return directory;
-  }
-  MemoryDirectory* directory_of(const Path& path, error_code& ec) {
-    return find_directory(MemoryDisk::parent(path), ec);
-  }
-  bool is_no_directory(const Path& path, error_code& ec) const {
-    if (disk_->find_directory(path) == nullptr) return true;
-    ec = MemoryDisk::make_error(FaultPlan::Errc::is_a_directory);
-    return false;
-  }
-  bool is_file(const Path& path, error_code& ec) const {
-    if (disk_->find(path)) return true;
-    ec = MemoryDisk::make_error(FaultPlan::Errc::no_such_file_or_directory);
-    return false;
+  // Says in `ec` what is wrong.
+  std::unique_ptr<Directory> find_directory(const Path& path, error_code& ec) {
+    if (disk_->find_directory(path) != nullptr) return std::make_unique<FaultyDirectory>(disk_, life_, path);
+    ec = MemoryDisk::make_error(disk_->find(path) ? FaultPlan::Errc::not_a_directory
+                                                  : FaultPlan::Errc::no_such_file_or_directory);
+    return nullptr;
   }
 
   std::shared_ptr<MemoryDisk> disk_;

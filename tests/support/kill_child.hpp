@@ -242,51 +242,84 @@ class KillingFile final : public fluxmap::detail::File {
     const Killer::Around around(killer_, Call::allocate);
     file_->allocate(size, ec);
   }
+  fluxmap::detail::FileId id(error_code& ec) override {
+    const Killer::Around around(killer_, Call::identify);
+    return file_->id(ec);
+  }
 
  private:
   const std::unique_ptr<fluxmap::detail::File> file_;
   Killer& killer_;
 };
 
-class KillingFileSystem final : public fluxmap::detail::FileSystem {
+class KillingDirectory final : public fluxmap::detail::Directory {
  public:
   using File = fluxmap::detail::File;
-  using DirectoryLock = fluxmap::detail::DirectoryLock;
+  using FileId = fluxmap::detail::FileId;
+
+  KillingDirectory(std::unique_ptr<fluxmap::detail::Directory> directory, Killer& killer)
+      : Directory(directory->path()), directory_(std::move(directory)), killer_(killer) {}
+
+  void lock(error_code& ec) override {
+    const Killer::Around around(killer_, Call::lock);
+    directory_->lock(ec);
+  }
+  std::unique_ptr<File> open(const std::string& name, Open mode, error_code& ec) override {
+    const Killer::Around around(killer_, Call::open);
+    std::unique_ptr<File> file = directory_->open(name, mode, ec);
+    return file == nullptr ? nullptr : std::make_unique<KillingFile>(std::move(file), killer_);
+  }
+  void rename(const std::string& from, const std::string& to, error_code& ec) override {
+    const Killer::Around around(killer_, Call::rename);
+    directory_->rename(from, to, ec);
+  }
+  void remove(const std::string& name, error_code& ec) override {
+    const Killer::Around around(killer_, Call::remove);
+    directory_->remove(name, ec);
+  }
+  std::vector<std::string> list(error_code& ec) override {
+    const Killer::Around around(killer_, Call::list);
+    return directory_->list(ec);
+  }
+  void sync_entries(error_code& ec) override {
+    const Killer::Around around(killer_, Call::sync_directory);
+    directory_->sync(ec);
+  }
+  void sync_own_name(error_code& ec) override {
+    const Killer::Around around(killer_, Call::sync_name);
+    directory_->sync_name(ec);
+  }
+  FileId id_of(const std::string& name, error_code& ec) override {
+    const Killer::Around around(killer_, Call::identify);
+    return directory_->id_of(name, ec);
+  }
+
+ private:
+  const std::unique_ptr<fluxmap::detail::Directory> directory_;
+  Killer& killer_;
+};
+
+class KillingFileSystem final : public fluxmap::detail::FileSystem {
+ public:
+  using Directory = fluxmap::detail::Directory;
 
   explicit KillingFileSystem(const KillPoint& point) : killer_(point) {}
 
-  std::unique_ptr<File> open(const Path& path, Open mode, error_code& ec) override {
-    const Killer::Around around(killer_, Call::open);
-    std::unique_ptr<File> file = files_.open(path, mode, ec);
-    return file == nullptr ? nullptr : std::make_unique<KillingFile>(std::move(file), killer_);
+  std::unique_ptr<Directory> open_directory(const Path& path, error_code& ec) override {
+    const Killer::Around around(killer_, Call::open_directory);
+    return killing(files_.open_directory(path, ec));
   }
-  void rename(const Path& from, const Path& to, error_code& ec) override {
-    const Killer::Around around(killer_, Call::rename);
-    files_.rename(from, to, ec);
-  }
-  void remove(const Path& path, error_code& ec) override {
-    const Killer::Around around(killer_, Call::remove);
-    files_.remove(path, ec);
-  }
-  std::vector<std::string> list(const Path& directory, error_code& ec) override {
-    const Killer::Around around(killer_, Call::list);
-    return files_.list(directory, ec);
-  }
-  void sync_directory(const Path& directory, error_code& ec) override {
-    const Killer::Around around(killer_, Call::sync_directory);
-    files_.sync_directory(directory, ec);
-  }
-  void create_directories(const Path& directory, error_code& ec) override {
-    const Killer::Around around(killer_, Call::create_directories);
-    files_.create_directories(directory, ec);
-  }
-  std::unique_ptr<DirectoryLock> lock(const Path& directory, error_code& ec) override {
-    const Killer::Around around(killer_, Call::lock);
-    return files_.lock(directory, ec);
+  std::unique_ptr<Directory> make_directory(const Path& path, error_code& ec) override {
+    const Killer::Around around(killer_, Call::make_directory);
+    return killing(files_.make_directory(path, ec));
   }
   std::string boot_id() override { return files_.boot_id(); }
 
  private:
+  std::unique_ptr<Directory> killing(std::unique_ptr<Directory> directory) {
+    return directory == nullptr ? nullptr : std::make_unique<KillingDirectory>(std::move(directory), killer_);
+  }
+
   fluxmap::detail::PosixFileSystem files_;
   Killer killer_;
 };

@@ -23,7 +23,7 @@
 namespace fluxmap_test {
 
 // Used by programs through FaultyFileSystem, and by tests directly; thread-safe. Every life of the machine or the
-// process ends with a cut or a crash, and with it every File, DirectoryLock and FaultyFileSystem: those only fail (EIO)
+// process ends with a cut or a crash, and with it every File, Directory and FaultyFileSystem: those only fail (EIO)
 // from then on. The roots "/" and "." exist. Directories are durable as soon as they are made, and never vanish.
 class MemoryDisk {
  public:
@@ -158,7 +158,7 @@ class MemoryDisk {
  private:
   friend class FaultyFile;
   friend class FaultyFileSystem;
-  friend class FaultyLock;
+  friend class FaultyDirectory;
 
   using error_code = boost::system::error_code;
 

@@ -21,9 +21,8 @@
 
 namespace {
 
-using fluxmap::detail::DirectoryLock;
+using fluxmap::detail::Directory;
 using fluxmap::detail::File;
-using fluxmap::detail::FileSystem;
 using fluxmap_test::Call;
 using fluxmap_test::Content;
 using fluxmap_test::Cut;
@@ -31,15 +30,23 @@ using fluxmap_test::FaultPlan;
 using fluxmap_test::FaultyFileSystem;
 using fluxmap_test::MemoryDisk;
 using Errc = FaultPlan::Errc;
-using Open = FileSystem::Open;
+using Open = Directory::Open;
 using DiskPtr = std::shared_ptr<MemoryDisk>;
 using FilePtr = std::unique_ptr<File>;
+using DirectoryPtr = std::unique_ptr<Directory>;
 using error_code = boost::system::error_code;
 
 DiskPtr make_disk() {
   auto disk = std::make_shared<MemoryDisk>();
   disk->create_directories("/db");
   return disk;
+}
+// "/db" of a life that begins now.
+DirectoryPtr open_db(const DiskPtr& disk) {
+  error_code ec;
+  DirectoryPtr directory = FaultyFileSystem(disk).open_directory("/db", ec);
+  REQUIRE(ec == error_code());
+  return directory;
 }
 std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 Content content_of(std::string_view text) { return {bytes_of(text).begin(), bytes_of(text).end()}; }
@@ -51,9 +58,9 @@ std::string text_of(const Content& content) {
 std::string text(const DiskPtr& disk, const MemoryDisk::Path& path) { return text_of(disk->bytes(path)); }
 
 // The calls of the seam where they must succeed.
-FilePtr open(FileSystem& files, const FileSystem::Path& path, Open mode) {
+FilePtr open(const DirectoryPtr& files, const std::string& name, Open mode) {
   error_code ec;
-  FilePtr file = files.open(path, mode, ec);
+  FilePtr file = files->open(name, mode, ec);
   REQUIRE(ec == error_code());
   return file;
 }
@@ -67,19 +74,19 @@ void sync(File& file) {
   file.sync(ec);
   REQUIRE(ec == error_code());
 }
-void sync_directory(FileSystem& files) {
+void sync_directory(const DirectoryPtr& files) {
   error_code ec;
-  files.sync_directory("/db", ec);
+  files->sync(ec);
   REQUIRE(ec == error_code());
 }
-void rename(FileSystem& files, const FileSystem::Path& from, const FileSystem::Path& to) {
+void rename(const DirectoryPtr& files, const std::string& from, const std::string& to) {
   error_code ec;
-  files.rename(from, to, ec);
+  files->rename(from, to, ec);
   REQUIRE(ec == error_code());
 }
-void remove(FileSystem& files, const FileSystem::Path& path) {
+void remove(const DirectoryPtr& files, const std::string& name) {
   error_code ec;
-  files.remove(path, ec);
+  files->remove(name, ec);
   REQUIRE(ec == error_code());
 }
 // And where only the error is asked for.
@@ -120,8 +127,8 @@ std::string sector(char of) { return std::string(512, of); }
 
 TEST_CASE("what_was_written_can_be_read_and_reads_end_with_the_file") {
   const DiskPtr disk = make_disk();
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::create);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "a", Open::create);
   write(*file, 3, "abc");
   std::array<std::byte, 8> out{};
   error_code ec = make_error_code(Errc::io_error);
@@ -140,40 +147,61 @@ TEST_CASE("what_was_written_can_be_read_and_reads_end_with_the_file") {
 TEST_CASE("calls_fail_as_those_of_an_operating_system") {
   const DiskPtr disk = make_disk();
   disk->put("/db/a", content_of("old"));
-  FaultyFileSystem files(disk);
+  FaultyFileSystem system(disk);
   error_code ec;
-  CHECK(files.open("/db/none", Open::existing, ec) == nullptr);
+  CHECK(system.open_directory("/none", ec) == nullptr);
   CHECK(ec == Errc::no_such_file_or_directory);
   CHECK(ec.category() == boost::system::system_category());
-  CHECK(files.open("/none/a", Open::create, ec) == nullptr);
-  CHECK(ec == Errc::no_such_file_or_directory);
-  CHECK(files.open("/db", Open::read, ec) == nullptr);
-  CHECK(ec == Errc::is_a_directory);
-  CHECK(error_of_write(*open(files, "/db/a", Open::read), "x") == Errc::bad_file_descriptor);
-  files.rename("/db/none", "/db/a", ec);
-  CHECK(ec == Errc::no_such_file_or_directory);
-  files.remove("/db/none", ec);
-  CHECK(ec == Errc::no_such_file_or_directory);
-  files.create_directories("/db/a/b", ec);
+  CHECK(system.open_directory("/db/a", ec) == nullptr);
+  CHECK(ec == Errc::not_a_directory);
+  CHECK(system.make_directory("/db/a/b", ec) == nullptr);
   CHECK(ec == Errc::not_a_directory);
   CHECK_FALSE(disk->exists("/db/a/b"));
-  files.create_directories("/db/sub/deeper/", ec);
+  CHECK(system.make_directory("/db/sub/deeper/", ec) != nullptr);
   CHECK(ec == error_code());
-  files.rename("/db/a", "/db/sub/a", ec);
-  CHECK(ec == Errc::cross_device_link);
-  CHECK(files.list("/db", ec) == std::vector<std::string>{"a", "sub"});
-  CHECK(ec == error_code());
-  CHECK(files.list("/none", ec).empty());
+
+  const DirectoryPtr files = open_db(disk);
+  CHECK(files->path() == "/db");
+  CHECK(files->open("none", Open::existing, ec) == nullptr);
   CHECK(ec == Errc::no_such_file_or_directory);
+  CHECK(ec.category() == boost::system::system_category());
+  CHECK(files->open("sub", Open::read, ec) == nullptr);
+  CHECK(ec == Errc::is_a_directory);
+  CHECK(error_of_write(*open(files, "a", Open::read), "x") == Errc::bad_file_descriptor);
+  files->rename("none", "a", ec);
+  CHECK(ec == Errc::no_such_file_or_directory);
+  files->rename("a", "sub", ec);
+  CHECK(ec == Errc::is_a_directory);
+  files->remove("none", ec);
+  CHECK(ec == Errc::no_such_file_or_directory);
+  files->id_of("none", ec);
+  CHECK(ec == Errc::no_such_file_or_directory);
+  CHECK(files->list(ec) == std::vector<std::string>{"a", "sub"});
+  CHECK(ec == error_code());
   CHECK(text(disk, "/db/a") == "old");
   CHECK_THROWS_AS(disk->bytes("/db/none"), std::runtime_error);
+}
+
+TEST_CASE("a_file_is_known_by_its_id_whatever_its_name") {
+  const DiskPtr disk = make_disk();
+  const DirectoryPtr files = open_db(disk);
+  error_code ec;
+  const FilePtr file = open(files, "a", Open::create);
+  const auto id = file->id(ec);
+  CHECK(files->id_of("a", ec) == id);
+  rename(files, "a", "b");
+  CHECK(files->id_of("b", ec) == id);
+  const FilePtr other = open(files, "a", Open::create);
+  CHECK(files->id_of("a", ec) == other->id(ec));
+  CHECK(files->id_of("a", ec) != id);
+  CHECK(ec == error_code());
 }
 
 TEST_CASE("unsynced_content_may_be_lost") {
   const DiskPtr disk = make_disk();
   {
-    FaultyFileSystem files(disk);
-    const FilePtr file = open(files, "/db/a", Open::create);
+    const DirectoryPtr files = open_db(disk);
+    const FilePtr file = open(files, "a", Open::create);
     sync_directory(files);
     write(*file, 0, "synced");
     sync(*file);
@@ -194,8 +222,8 @@ TEST_CASE("unsynced_content_may_be_lost") {
 TEST_CASE("a_write_is_torn_at_sectors_and_every_sector_is_in_some_state_it_was_in") {
   const DiskPtr disk = make_disk();
   disk->put("/db/a", content_of(sector('o') + sector('o') + sector('o')));
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::existing);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "a", Open::existing);
   write(*file, 256, std::string(768, '1'));  // half of the first sector, and the second
   write(*file, 512, sector('2'));
   const Outcomes seen = outcomes(disk, "torn", [](const DiskPtr& after) { return text(after, "/db/a"); });
@@ -209,8 +237,8 @@ TEST_CASE("a_write_is_torn_at_sectors_and_every_sector_is_in_some_state_it_was_i
 TEST_CASE("an_unsynced_growth_may_be_lost_and_what_it_keeps_is_what_was_written_or_zeros") {
   const DiskPtr disk = make_disk();
   disk->put("/db/a", content_of("old"));
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::existing);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "a", Open::existing);
   write(*file, 512, "new");
   CHECK(outcomes(disk, "growth", [](const DiskPtr& after) { return text(after, "/db/a"); }) ==
         Outcomes{"old", "old" + std::string(509, '.') + "...", "old" + std::string(509, '.') + "new"});
@@ -219,9 +247,9 @@ TEST_CASE("an_unsynced_growth_may_be_lost_and_what_it_keeps_is_what_was_written_
 TEST_CASE("an_unsynced_truncation_may_be_undone") {
   const DiskPtr disk = make_disk();
   disk->put("/db/a", content_of("old"));
-  FaultyFileSystem files(disk);
+  const DirectoryPtr files = open_db(disk);
   error_code ec;
-  const FilePtr file = open(files, "/db/a", Open::existing);
+  const FilePtr file = open(files, "a", Open::existing);
   file->resize(1, ec);
   CHECK(outcomes(disk, "shrunk", [](const DiskPtr& after) { return text(after, "/db/a"); }) ==
         Outcomes{"old", "o..", "o"});
@@ -237,9 +265,9 @@ TEST_CASE("an_unsynced_truncation_may_be_undone") {
 TEST_CASE("a_truncation_clears_what_lay_beyond_for_good") {
   const DiskPtr disk = make_disk();
   disk->put("/db/a", content_of(sector('o') + sector('o') + sector('o')));
-  FaultyFileSystem files(disk);
+  const DirectoryPtr files = open_db(disk);
   error_code ec;
-  const FilePtr file = open(files, "/db/a", Open::existing);
+  const FilePtr file = open(files, "a", Open::existing);
   write(*file, 1536, "unsynced");
   file->resize(100, ec);
   file->resize(2048, ec);
@@ -251,8 +279,8 @@ TEST_CASE("a_truncation_clears_what_lay_beyond_for_good") {
 TEST_CASE("a_file_created_anew_may_still_be_the_old_one") {
   const DiskPtr disk = make_disk();
   disk->put("/db/a", content_of("old"));
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::create);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "a", Open::create);
   CHECK(text(disk, "/db/a").empty());
   sync_directory(files);  // of no help: the name was there already
   const DiskPtr undone = disk->clone();
@@ -265,15 +293,15 @@ TEST_CASE("a_file_created_anew_may_still_be_the_old_one") {
 
 TEST_CASE("a_file_created_without_sync_of_its_directory_vanishes") {
   const DiskPtr disk = make_disk();
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::create);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "a", Open::create);
   write(*file, 0, "synced");
   sync(*file);
   CHECK(outcomes(disk, "created", names) == Outcomes{"", "a=synced "});
   const DiskPtr with = disk->clone();
   disk->power_cut(Cut::keep_nothing);
   CHECK(names(disk).empty());
-  FaultyFileSystem again(with);
+  const DirectoryPtr again = open_db(with);
   sync_directory(again);
   with->power_cut(Cut::keep_nothing);
   CHECK(names(with) == "a=synced ");
@@ -281,8 +309,8 @@ TEST_CASE("a_file_created_without_sync_of_its_directory_vanishes") {
 
 TEST_CASE("the_name_of_a_file_says_nothing_about_its_content") {
   const DiskPtr disk = make_disk();
-  FaultyFileSystem files(disk);
-  write(*open(files, "/db/a", Open::create), 0, "unsynced");
+  const DirectoryPtr files = open_db(disk);
+  write(*open(files, "a", Open::create), 0, "unsynced");
   sync_directory(files);
   disk->power_cut(Cut::keep_nothing);
   CHECK(names(disk) == "a= ");
@@ -291,12 +319,12 @@ TEST_CASE("the_name_of_a_file_says_nothing_about_its_content") {
 TEST_CASE("a_rename_is_durable_only_after_sync_of_the_directory_and_leaves_one_of_both_names") {
   const DiskPtr disk = make_disk();
   disk->put("/db/a", content_of("old"));
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/tmp", Open::create);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "tmp", Open::create);
   write(*file, 0, "new");
   sync(*file);
   sync_directory(files);
-  rename(files, "/db/tmp", "/db/a");
+  rename(files, "tmp", "a");
   CHECK(names(disk) == "a=new ");
   CHECK(outcomes(disk, "renamed", names) == Outcomes{"a=old tmp=new ", "a=new "});
   sync_directory(files);
@@ -308,12 +336,12 @@ TEST_CASE("unsynced_steps_of_a_directory_survive_as_a_beginning_or_as_any_subset
   const DiskPtr disk = make_disk();
   disk->put("/db/a", content_of("A"));
   disk->put("/db/b", content_of("B"));
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/tmp", Open::create);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "tmp", Open::create);
   write(*file, 0, "T");
   sync(*file);
-  rename(files, "/db/tmp", "/db/a");
-  remove(files, "/db/b");
+  rename(files, "tmp", "a");
+  remove(files, "b");
   CHECK(outcomes(disk, "steps", names) == Outcomes{
                                               "a=A b=B ", "a=A b=B tmp=T ", "a=T b=B ", "a=T ",  // beginnings
                                               "a=A ", "a=A tmp=T ",                              // the removal overtook
@@ -325,21 +353,21 @@ TEST_CASE("unsynced_steps_of_a_directory_survive_as_a_beginning_or_as_any_subset
 TEST_CASE("a_renamed_file_is_not_lost_to_one_that_takes_its_old_name") {
   const DiskPtr disk = make_disk();
   disk->put("/db/a", content_of("1"));
-  FaultyFileSystem files(disk);
-  rename(files, "/db/a", "/db/b");
-  const FilePtr file = open(files, "/db/a", Open::create);
+  const DirectoryPtr files = open_db(disk);
+  rename(files, "a", "b");
+  const FilePtr file = open(files, "a", Open::create);
   write(*file, 0, "2");
   sync(*file);
-  remove(files, "/db/a");
+  remove(files, "a");
   CHECK(outcomes(disk, "old_name", names) == Outcomes{"a=1 ", "b=1 ", "a=2 b=1 "});
 }
 
 TEST_CASE("a_removal_without_sync_of_the_directory_may_be_undone") {
   const DiskPtr disk = make_disk();
   disk->put("/db/a", content_of("old"));
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::existing);
-  remove(files, "/db/a");
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "a", Open::existing);
+  remove(files, "a");
   write(*file, 0, "NEW");  // a removed file lives as long as it is open
   sync(*file);
   CHECK_FALSE(disk->exists("/db/a"));
@@ -351,10 +379,9 @@ TEST_CASE("a_removal_without_sync_of_the_directory_may_be_undone") {
 
 TEST_CASE("directories_are_durable_as_soon_as_they_are_made") {
   const auto disk = std::make_shared<MemoryDisk>();
-  FaultyFileSystem files(disk);
   error_code ec;
-  files.create_directories("relative/path", ec);
-  files.create_directories("/", ec);
+  FaultyFileSystem(disk).make_directory("relative/path", ec);
+  FaultyFileSystem(disk).make_directory("/", ec);
   disk->power_cut(Cut::keep_nothing);
   CHECK(disk->exists("./relative/path/"));
   CHECK(disk->list("relative") == std::vector<std::string>{"path"});
@@ -365,8 +392,8 @@ TEST_CASE("directories_are_durable_as_soon_as_they_are_made") {
 TEST_CASE("a_kill_loses_nothing_but_makes_nothing_durable") {
   const DiskPtr disk = make_disk();
   {
-    FaultyFileSystem files(disk);
-    write(*open(files, "/db/a", Open::create), 0, "unsynced");
+    const DirectoryPtr files = open_db(disk);
+    write(*open(files, "a", Open::create), 0, "unsynced");
     disk->crash();
   }
   CHECK(names(disk) == "a=unsynced ");
@@ -378,8 +405,8 @@ TEST_CASE("a_kill_loses_nothing_but_makes_nothing_durable") {
 TEST_CASE("what_a_failed_sync_gave_up_is_lost_although_the_next_sync_succeeds") {
   const DiskPtr disk = make_disk();
   disk->put("/db/a", content_of("old"));
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::existing);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "a", Open::existing);
   write(*file, 0, "new and longer");
   disk->faults().lose_at_sync(1);
   CHECK(error_of_sync(*file) == Errc::io_error);
@@ -394,8 +421,8 @@ TEST_CASE("what_a_failed_sync_gave_up_is_lost_although_the_next_sync_succeeds") 
 TEST_CASE("what_a_failed_sync_gave_up_is_saved_by_writing_it_again") {
   const DiskPtr disk = make_disk();
   disk->put("/db/a", content_of(sector('o')));
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::existing);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "a", Open::existing);
   write(*file, 0, sector('1') + sector('2') + sector('3'));
   disk->faults().lose_at_sync(1);
   CHECK(error_of_sync(*file) == Errc::io_error);
@@ -408,8 +435,8 @@ TEST_CASE("what_a_failed_sync_gave_up_is_saved_by_writing_it_again") {
 TEST_CASE("a_sync_that_fails_otherwise_leaves_everything_to_be_synced") {
   const DiskPtr disk = make_disk();
   disk->put("/db/a", content_of("old"));
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::existing);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "a", Open::existing);
   write(*file, 0, "new");
   disk->faults().fail(Call::sync, 1, Errc::io_error);
   CHECK(error_of_sync(*file) == Errc::io_error);
@@ -420,8 +447,8 @@ TEST_CASE("a_sync_that_fails_otherwise_leaves_everything_to_be_synced") {
 
 TEST_CASE("the_nth_call_fails_once_without_effect") {
   const DiskPtr disk = make_disk();
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::create);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "a", Open::create);
   disk->faults().fail(Call::write_at, 2, Errc::permission_denied);
   write(*file, 0, "1");
   sync(*file);  // of another kind
@@ -440,8 +467,8 @@ TEST_CASE("the_nth_call_fails_once_without_effect") {
 
 TEST_CASE("a_call_may_fail_from_the_nth_on_until_the_fault_is_taken_back") {
   const DiskPtr disk = make_disk();
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::create);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "a", Open::create);
   disk->faults().fail(Call::sync, 2, Errc::io_error, FaultPlan::Repeat::from_then_on);
   sync(*file);
   for (int i = 0; i < 3; ++i) CHECK(error_of_sync(*file) == Errc::io_error);
@@ -452,8 +479,9 @@ TEST_CASE("a_call_may_fail_from_the_nth_on_until_the_fault_is_taken_back") {
 
 TEST_CASE("every_call_of_the_seam_can_fail") {
   const DiskPtr disk = make_disk();
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::create);
+  const DirectoryPtr files = open_db(disk);
+  FaultyFileSystem system(disk);
+  const FilePtr file = open(files, "a", Open::create);
   std::array<std::byte, 1> byte{};
   const std::map<Call, std::function<void(error_code&)>> calls{
       {Call::write_at, [&](error_code& ec) { CHECK(file->write_at(0, byte, ec) == 0); }},
@@ -462,13 +490,16 @@ TEST_CASE("every_call_of_the_seam_can_fail") {
       {Call::size, [&](error_code& ec) { CHECK(file->size(ec) == 0); }},
       {Call::resize, [&](error_code& ec) { file->resize(8, ec); }},
       {Call::allocate, [&](error_code& ec) { file->allocate(8, ec); }},
-      {Call::open, [&](error_code& ec) { CHECK(files.open("/db/b", Open::create, ec) == nullptr); }},
-      {Call::rename, [&](error_code& ec) { files.rename("/db/a", "/db/b", ec); }},
-      {Call::remove, [&](error_code& ec) { files.remove("/db/a", ec); }},
-      {Call::list, [&](error_code& ec) { CHECK(files.list("/db", ec).empty()); }},
-      {Call::sync_directory, [&](error_code& ec) { files.sync_directory("/db", ec); }},
-      {Call::create_directories, [&](error_code& ec) { files.create_directories("/db/sub", ec); }},
-      {Call::lock, [&](error_code& ec) { CHECK(files.lock("/db", ec) == nullptr); }},
+      {Call::open, [&](error_code& ec) { CHECK(files->open("b", Open::create, ec) == nullptr); }},
+      {Call::rename, [&](error_code& ec) { files->rename("a", "b", ec); }},
+      {Call::remove, [&](error_code& ec) { files->remove("a", ec); }},
+      {Call::list, [&](error_code& ec) { CHECK(files->list(ec).empty()); }},
+      {Call::sync_directory, [&](error_code& ec) { files->sync(ec); }},
+      {Call::sync_name, [&](error_code& ec) { files->sync_name(ec); }},
+      {Call::open_directory, [&](error_code& ec) { CHECK(system.open_directory("/db", ec) == nullptr); }},
+      {Call::make_directory, [&](error_code& ec) { CHECK(system.make_directory("/db/sub", ec) == nullptr); }},
+      {Call::lock, [&](error_code& ec) { files->lock(ec); }},
+      {Call::identify, [&](error_code& ec) { files->id_of("a", ec); }},
   };
   CHECK(calls.size() == fluxmap_test::k_calls);
   for (const auto& [call, make] : calls) {
@@ -482,13 +513,14 @@ TEST_CASE("every_call_of_the_seam_can_fail") {
   }
   CHECK(names(disk) == "a= ");
   error_code ec;
-  CHECK(files.lock("/db", ec) != nullptr);
+  files->lock(ec);
+  CHECK(ec == error_code());
 }
 
 TEST_CASE("a_short_write_reports_no_error_and_then_the_disk_is_full") {
   const DiskPtr disk = make_disk();
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::create);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "a", Open::create);
   disk->faults().short_write(2);
   error_code ec;
   write(*file, 0, "abcd");
@@ -513,8 +545,8 @@ TEST_CASE("a_disk_takes_no_more_than_its_capacity") {
   const DiskPtr disk = make_disk();
   disk->put("/db/other", content_of("1234"));
   disk->faults().set_capacity(10);
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::create);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "a", Open::create);
   error_code ec;
   file->allocate(7, ec);
   CHECK(ec == Errc::no_space_on_device);
@@ -526,7 +558,7 @@ TEST_CASE("a_disk_takes_no_more_than_its_capacity") {
   CHECK(ec == Errc::no_space_on_device);
   write(*file, 0, "ABCDEF");  // needs no space
   CHECK(disk->used() == 10);
-  remove(files, "/db/other");
+  remove(files, "other");
   write(*file, 6, "GHIJ");
   file->resize(11, ec);
   CHECK(ec == Errc::no_space_on_device);
@@ -534,28 +566,29 @@ TEST_CASE("a_disk_takes_no_more_than_its_capacity") {
 
 TEST_CASE("calls_are_recorded_with_their_path_and_their_fault") {
   const DiskPtr disk = make_disk();
-  FaultyFileSystem files(disk);
+  const DirectoryPtr files = open_db(disk);
   disk->faults().fail(Call::sync, 1, Errc::io_error);
-  const FilePtr file = open(files, "/db/a", Open::create);
+  const FilePtr file = open(files, "a", Open::create);
   CHECK(error_of_sync(*file) == Errc::io_error);
-  rename(files, "/db/a", "/db/b");
-  CHECK(disk->faults().calls() == std::vector<FaultPlan::Record>{{Call::open, "/db/a"},
+  rename(files, "a", "b");
+  CHECK(disk->faults().calls() == std::vector<FaultPlan::Record>{{Call::open_directory, "/db"},
+                                                                 {Call::open, "/db/a"},
                                                                  {Call::sync, "/db/a", Errc::io_error},
                                                                  {Call::rename, "/db/a"}});
-  CHECK(disk->faults().count() == 3);
+  CHECK(disk->faults().count() == 4);
   CHECK(disk->faults().count(Call::sync) == 1);
-  CHECK(disk->faults().describe(2).substr(0, 14) == "#2 sync /db/a:");
+  CHECK(disk->faults().describe(2).substr(0, 14) == "#3 sync /db/a:");
 }
 
 TEST_CASE("handles_of_an_earlier_life_only_fail") {
   for (const bool power : {false, true}) {
     const DiskPtr disk = make_disk();
-    FaultyFileSystem files(disk);
+    DirectoryPtr files = open_db(disk);
     error_code ec;
-    FilePtr file = open(files, "/db/a", Open::create);
+    FilePtr file = open(files, "a", Open::create);
     sync_directory(files);
-    std::unique_ptr<DirectoryLock> lock = files.lock("/db", ec);
-    REQUIRE(lock != nullptr);
+    files->lock(ec);
+    REQUIRE(ec == error_code());
     const std::size_t calls = disk->faults().count();
     power ? disk->power_cut(Cut::keep_everything) : disk->crash();
 
@@ -563,49 +596,53 @@ TEST_CASE("handles_of_an_earlier_life_only_fail") {
     CHECK(error_of_sync(*file) == Errc::io_error);
     CHECK(file->size(ec) == 0);
     CHECK(ec == Errc::io_error);
-    CHECK(files.open("/db/a", Open::read, ec) == nullptr);
+    CHECK(files->open("a", Open::read, ec) == nullptr);
     CHECK(ec == Errc::io_error);
-    files.remove("/db/a", ec);
+    files->remove("a", ec);
     CHECK(ec == Errc::io_error);
     CHECK(names(disk) == "a= ");
     CHECK(disk->faults().count() == calls);  // they do not count
-    CHECK(files.boot_id() == "boot-1");
 
-    FaultyFileSystem next(disk);
-    CHECK(next.boot_id() == (power ? "boot-2" : "boot-1"));
-    const std::unique_ptr<DirectoryLock> held = next.lock("/db", ec);
-    CHECK(held != nullptr);
-    lock.reset();  // that of the earlier life does not give back this one's
-    CHECK(next.lock("/db", ec) == nullptr);
-    write(*open(next, "/db/a", Open::existing), 0, "x");
+    const DirectoryPtr next = open_db(disk);
+    CHECK(FaultyFileSystem(disk).boot_id() == (power ? "boot-2" : "boot-1"));
+    next->lock(ec);
+    CHECK(ec == error_code());
+    files.reset();  // that of the earlier life does not give back this one's
+    open_db(disk)->lock(ec);
+    CHECK(ec == Errc::resource_unavailable_try_again);
+    write(*open(next, "a", Open::existing), 0, "x");
   }
 }
 
 TEST_CASE("a_directory_is_locked_by_one_at_a_time") {
   const DiskPtr disk = make_disk();
   disk->create_directories("/other");
-  FaultyFileSystem files(disk);
-  FaultyFileSystem others(disk);
+  FaultyFileSystem system(disk);
   error_code ec;
-  std::unique_ptr<DirectoryLock> lock = files.lock("/db", ec);
-  CHECK(lock != nullptr);
-  CHECK(others.lock("/db/", ec) == nullptr);
-  CHECK(ec == Errc::resource_unavailable_try_again);
-  CHECK(ec == Errc::operation_would_block);
-  CHECK(others.lock("/other", ec) != nullptr);
+  DirectoryPtr files = open_db(disk);
+  files->lock(ec);
   CHECK(ec == error_code());
-  lock.reset();
-  CHECK(others.lock("/db", ec) != nullptr);
-  CHECK(files.lock("/none", ec) == nullptr);
-  CHECK(ec == Errc::no_such_file_or_directory);
+  {
+    const DirectoryPtr again = system.open_directory("/db/", ec);
+    again->lock(ec);
+    CHECK(ec == Errc::resource_unavailable_try_again);
+    CHECK(ec == Errc::operation_would_block);
+  }  // takes nobody's lock away
+  open_db(disk)->lock(ec);
+  CHECK(ec == Errc::resource_unavailable_try_again);
+  system.open_directory("/other", ec)->lock(ec);
+  CHECK(ec == error_code());
+  files.reset();
+  open_db(disk)->lock(ec);
+  CHECK(ec == error_code());
 }
 
 TEST_CASE("a_clone_goes_its_own_way") {
   const DiskPtr disk = make_disk();
-  FaultyFileSystem files(disk);
+  const DirectoryPtr files = open_db(disk);
   error_code ec;
-  const FilePtr file = open(files, "/db/a", Open::create);
-  const std::unique_ptr<DirectoryLock> lock = files.lock("/db", ec);
+  const FilePtr file = open(files, "a", Open::create);
+  files->lock(ec);
   sync_directory(files);
   write(*file, 0, "first");
   disk->faults().fail(1, Errc::io_error);
@@ -613,11 +650,12 @@ TEST_CASE("a_clone_goes_its_own_way") {
   disk->faults().clear();
   write(*file, 0, "FIRST");
   sync(*file);
-  remove(files, "/db/a");
+  remove(files, "a");
 
-  FaultyFileSystem of_copy(copy);
-  CHECK(of_copy.lock("/db", ec) != nullptr);  // neither locked nor faulty
-  const FilePtr copied = open(of_copy, "/db/a", Open::existing);
+  const DirectoryPtr of_copy = open_db(copy);
+  of_copy->lock(ec);
+  CHECK(ec == error_code());  // neither locked nor faulty
+  const FilePtr copied = open(of_copy, "a", Open::existing);
   CHECK(text(copy, "/db/a") == "first");
   CHECK(copy->durable_bytes("/db/a").empty());
   write(*copied, 5, " copy");
@@ -631,8 +669,8 @@ TEST_CASE("a_clone_goes_its_own_way") {
 
 TEST_CASE("a_disk_changed_by_hand_is_durable_as_it_is") {
   const DiskPtr disk = make_disk();
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::create);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "a", Open::create);
   write(*file, 0, "abc");
   sync_directory(files);
   disk->content("/db/a")[1] ^= std::byte{0x20};
@@ -651,13 +689,13 @@ TEST_CASE("a_disk_changed_by_hand_is_durable_as_it_is") {
 
 TEST_CASE("a_hook_sees_every_call_and_may_let_it_fail") {
   const DiskPtr disk = make_disk();
-  FaultyFileSystem files(disk);
+  const DirectoryPtr files = open_db(disk);
   std::vector<std::string> seen;
   disk->faults().on_call([&](Call call, const FaultPlan::Path& path) {
     seen.push_back(name_of(call) + (' ' + path.string()));
     if (call == Call::sync) disk->faults().fail(1, Errc::io_error);
   });
-  const FilePtr file = open(files, "/db/a", Open::create);
+  const FilePtr file = open(files, "a", Open::create);
   CHECK(error_of_sync(*file) == Errc::io_error);
   write(*file, 0, "x");
   CHECK(seen == std::vector<std::string>{"open /db/a", "sync /db/a", "write_at /db/a"});
@@ -666,8 +704,8 @@ TEST_CASE("a_hook_sees_every_call_and_may_let_it_fail") {
 TEST_CASE("after_a_requested_cut_everything_fails_until_the_power_is_cut") {
   const DiskPtr disk = make_disk();
   disk->put("/db/a", content_of("old"));
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::existing);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "a", Open::existing);
   int syncs = 0;
   disk->faults().on_call([&](Call call, const FaultPlan::Path&) {
     if (call == Call::sync && ++syncs == 2) disk->request_cut();
@@ -680,21 +718,20 @@ TEST_CASE("after_a_requested_cut_everything_fails_until_the_power_is_cut") {
   CHECK(error_of_sync(*file) == Errc::io_error);
   CHECK(syncs == 2);  // the dead are not heard
   error_code ec;
-  CHECK(files.list("/db", ec).empty());
+  CHECK(files->list(ec).empty());
   CHECK(ec == Errc::io_error);
-  FaultyFileSystem early(disk);
-  CHECK(early.open("/db/a", Open::read, ec) == nullptr);
+  CHECK(FaultyFileSystem(disk).open_directory("/db", ec) == nullptr);
   disk->power_cut(Cut::keep_nothing);
   CHECK_FALSE(disk->cut_requested());
   CHECK(text(disk, "/db/a") == "new");
-  FaultyFileSystem next(disk);
-  open(next, "/db/a", Open::read);
+  const DirectoryPtr next = open_db(disk);
+  open(next, "a", Open::read);
 }
 
 TEST_CASE("the_power_fails_just_before_the_nth_call") {
   const DiskPtr disk = make_disk();
-  FaultyFileSystem files(disk);
-  const FilePtr file = open(files, "/db/a", Open::create);
+  const DirectoryPtr files = open_db(disk);
+  const FilePtr file = open(files, "a", Open::create);
   disk->faults().cut_power(Call::sync, 2);
   sync(*file);
   write(*file, 0, "x");
@@ -703,18 +740,18 @@ TEST_CASE("the_power_fails_just_before_the_nth_call") {
   CHECK(disk->cut_requested());
   disk->power_cut(Cut::keep_everything);
   CHECK(text(disk, "/db/a") == "x");
-  FaultyFileSystem next(disk);
+  const DirectoryPtr next = open_db(disk);
   disk->faults().cut_power(1);
   error_code ec;
-  CHECK(next.open("/db/a", Open::read, ec) == nullptr);
+  CHECK(next->open("a", Open::read, ec) == nullptr);
   CHECK(ec == Errc::io_error);
 }
 
 TEST_CASE("the_same_seed_leaves_the_same") {
   const DiskPtr disk = make_disk();
-  FaultyFileSystem files(disk);
+  const DirectoryPtr files = open_db(disk);
   for (int i = 0; i < 20; ++i) {
-    write(*open(files, "/db/" + std::to_string(i % 7), Open::create), 0, std::string(100 + 300 * (i % 5), 'x'));
+    write(*open(files, "" + std::to_string(i % 7), Open::create), 0, std::string(100 + 300 * (i % 5), 'x'));
   }
   const auto left = [&](std::uint64_t seed) {
     std::mt19937_64 random(seed);
@@ -735,18 +772,18 @@ TEST_CASE("several_threads_may_use_a_disk_while_its_power_is_cut") {
   const DiskPtr disk = make_disk();
   std::mt19937_64 random(fluxmap_test::seed("several_threads_may_use_a_disk_while_its_power_is_cut"));
   for (int round = 0; round < 20; ++round) {
-    FaultyFileSystem files(disk);
+    const DirectoryPtr files = open_db(disk);
     disk->faults().cut_power(1 + random() % 300);
     std::vector<std::thread> threads;
     threads.reserve(3);
     for (int i = 0; i < 3; ++i) {
-      threads.emplace_back([&files, name = "/db/" + std::to_string(i)] {
+      threads.emplace_back([&files, name = std::to_string(i)] {
         error_code ec;
         while (!ec) {
-          const FilePtr file = files.open(name, Open::create, ec);
+          const FilePtr file = files->open(name, Open::create, ec);
           for (int at = 0; at < 10 && !ec; ++at) file->write_at(0, bytes_of(name), ec);
           if (!ec) file->sync(ec);
-          if (!ec) files.sync_directory("/db", ec);
+          if (!ec) files->sync(ec);
         }
       });
     }

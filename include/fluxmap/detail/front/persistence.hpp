@@ -10,6 +10,7 @@
 #include <fluxmap/detail/txn/redo_codec.hpp>
 #include <fluxmap/detail/txn/store.hpp>
 #include <fluxmap/detail/txn/store_loader.hpp>
+#include <fluxmap/detail/upkeep/retry_pause.hpp>
 #include <fluxmap/options.hpp>
 #include <fluxmap/stats.hpp>
 
@@ -19,6 +20,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -56,22 +58,15 @@ class TypedPersistence final : public Persistence {
  public:
   // Opens the directory and brings what it holds into `shared`, which nobody uses yet.
   TypedPersistence(std::shared_ptr<StoreType> shared, PersistenceSetup setup)
-      : shared_store_(std::move(shared)), store_(*shared_store_), files_(std::move(setup.files)) {
+      : shared_store_(std::move(shared)),
+        store_(*shared_store_),
+        files_(setup.files),
+        directory_(open_and_lock(setup)),
+        checkpoint_after_(setup.options.checkpoint_after_bytes) {
     StoreType& store = store_;
-    const std::filesystem::path& directory = setup.options.directory;
-    boost::system::error_code ec;
-    files_->create_directories(directory, ec);
-    if (ec) throw_system(ec, "directory " + directory.string());
-    lock_ = files_->lock(directory, ec);
-    if (ec == boost::system::errc::resource_unavailable_try_again || ec == boost::system::errc::operation_would_block) {
-      throw boost::system::system_error(make_error_code(errc::already_open),
-                                        "fluxmap: directory " + directory.string());
-    }
-    if (ec) throw_system(ec, "directory " + directory.string());
-
     SegmentWriter::Place place;
-    place.files = files_.get();
-    place.directory = directory;
+    place.directory = directory_.get();
+    place.boot = files_->boot_id();
     place.types = RedoCodec<Key, Value>::fingerprint();
     place.segment_bytes = setup.options.segment_bytes;
     StoreLoader<Key, Value, Compare> loader(store);
@@ -82,22 +77,23 @@ class TypedPersistence final : public Persistence {
     Recovery recovery(place, loader, progress);
     recovery.read();
     loader.finish();
+    if (recovery.is_new()) sync_name();
     SegmentWriter writer = recovery.open();
     recovered_ = recovery.result();
     place_ = writer.place();
+    checkpoint_cts_ = recovered_.checkpoint;
     store.ring.start_after(recovered_.last_cts);
     store.encode_redo = &RedoCodec<Key, Value>::encode;
     since_checkpoint_.store(recovered_.log_bytes, std::memory_order_relaxed);  // no other thread yet
-    const std::uint64_t limit = setup.options.checkpoint_after_bytes;
     try {
       store.log = std::make_unique<Log>(store.epochs, store.order, setup.log, std::move(writer), recovered_.last_cts,
-                                        [this, limit](std::uint64_t bytes) { on_written(bytes, limit); });
-      if (limit != 0) checkpointer_ = Thread::start([this] { run_checkpoints(); });
+                                        [this](std::uint64_t bytes) { on_written(bytes); });
+      if (checkpoint_after_ != 0) checkpointer_ = Thread::start([this] { run_checkpoints(); });
     } catch (const std::system_error& error) {
       store.log.reset();  // it would call us
       throw boost::system::system_error(error.code(), "fluxmap: no thread for the log");
     }
-    on_written(0, limit);
+    on_written(0);
   }
   ~TypedPersistence() override { stop(); }
 
@@ -107,8 +103,12 @@ class TypedPersistence final : public Persistence {
     try {
       const std::uint64_t before = since_checkpoint_.load(std::memory_order_relaxed);  // an estimate
       write_checkpoint();
-      since_checkpoint_.fetch_sub(before, std::memory_order_relaxed);  // an estimate
-      checkpoints_.fetch_add(1, std::memory_order_relaxed);            // a counter
+      const std::uint64_t rest = since_checkpoint_.fetch_sub(before, std::memory_order_relaxed) - before;  // as above
+      checkpoints_.fetch_add(1, std::memory_order_relaxed);                                                // a counter
+      const std::lock_guard lock(wake_mutex_);
+      pause_.succeeded();
+      checkpoint_due_ = is_due(rest);
+      wake_.notify_all();
     } catch (...) {
       if (!stopping_.load(std::memory_order_relaxed)) failed_checkpoints_.fetch_add(1, std::memory_order_relaxed);
       throw;
@@ -127,12 +127,12 @@ class TypedPersistence final : public Persistence {
     if (checkpointer_.joinable()) checkpointer_.join();
     { const std::lock_guard wait_for_checkpoint(checkpoint_mutex_); }
     store_.log->stop();
-    lock_.reset();
+    directory_.reset();  // and the lock
   }
 
   void leave() noexcept override {
     // Relaxed: of this thread alone, and of the one that was ending it when the process was forked.
-    if (!stopping_.exchange(true, std::memory_order_relaxed)) lock_.reset();
+    if (!stopping_.exchange(true, std::memory_order_relaxed)) directory_.reset();
   }
 
   void add_to(Stats& stats) const noexcept override {
@@ -145,32 +145,80 @@ class TypedPersistence final : public Persistence {
   }
 
  private:
+  static std::unique_ptr<Directory> open_and_lock(const PersistenceSetup& setup) {
+    boost::system::error_code ec;
+    std::unique_ptr<Directory> directory = setup.files->make_directory(setup.options.directory, ec);
+    if (ec) throw_system(ec, "directory " + setup.options.directory.string());
+    directory->lock(ec);
+    const std::string what = "directory " + directory->path();
+    if (ec == boost::system::errc::resource_unavailable_try_again || ec == boost::system::errc::operation_would_block) {
+      throw boost::system::system_error(make_error_code(errc::already_open), "fluxmap: " + what);
+    }
+    if (ec) throw_system(ec, "lock of " + what);
+    if (setup.options.allow_unsynced_directory) directory->accept_refusal();
+    directory->sync(ec);  // before anything depends on it
+    if (ec) throw_not_synced(ec, what);
+    return directory;
+  }
+  // Also where the directory was there before: somebody may have made it only just now, and died.
+  void sync_name() {
+    boost::system::error_code ec;
+    directory_->sync_name(ec);
+    if (ec) throw_not_synced(ec, "the parent of directory " + directory_->path());
+  }
+  [[noreturn]] static void throw_not_synced(const boost::system::error_code& ec, const std::string& what) {
+    if (!is_refusal(ec)) throw_system(ec, what);
+    throw_system(ec, what +
+                         " cannot be synced: this file system does not promise that a file's name survives a power "
+                         "cut (PersistenceOptions::allow_unsynced_directory accepts that)");
+  }
+
   static constexpr std::size_t k_block_bytes = std::size_t{128} << 10;
   static constexpr std::size_t k_stretch = 256;  // entries looked at inside one guard, at least
 
   // Called by the log's thread, and once at the beginning.
-  void on_written(std::uint64_t bytes, std::uint64_t limit) noexcept {
+  void on_written(std::uint64_t bytes) noexcept {
     const std::uint64_t now = since_checkpoint_.fetch_add(bytes, std::memory_order_relaxed) + bytes;  // an estimate
-    if (limit == 0 || now < limit) return;
+    if (!is_due(now)) return;
     {
       const std::lock_guard lock(wake_mutex_);
-      checkpoint_due_ = true;
+      if (std::exchange(checkpoint_due_, true)) return;
     }
     wake_.notify_all();
   }
+  bool is_due(std::uint64_t log_bytes) const noexcept {
+    return checkpoint_after_ != 0 && log_bytes >= checkpoint_after_;
+  }
 
+  // One that fails is tried again, after a pause that grows; writing all of it anew after every sync would help nobody.
   void run_checkpoints() noexcept {
-    for (;;) {
-      {
-        std::unique_lock lock(wake_mutex_);
-        wake_.wait(lock, [&] { return checkpoint_due_ || stopping_.load(std::memory_order_relaxed); });  // set before
-        checkpoint_due_ = false;                                                                         // wake_mutex_
+    std::unique_lock lock(wake_mutex_);
+    while (!stopping_.load(std::memory_order_relaxed)) {  // set before wake_mutex_ is taken
+      if (!checkpoint_due_) {
+        wake_.wait(lock);
+      } else if (RetryPause::Clock::now() < pause_.until()) {
+        wake_.wait_until(lock, pause_.until());
+      } else if (store_.log->failed()) {
+        checkpoint_due_ = false;  // there will be none any more
+      } else {
+        const auto began = RetryPause::Clock::now();
+        checkpoint_due_ = false;
+        lock.unlock();
+        const bool written = try_checkpoint();
+        lock.lock();
+        if (written) continue;
+        pause_.failed(began, RetryPause::Clock::now());
+        checkpoint_due_ = true;
       }
-      if (stopping_.load(std::memory_order_relaxed)) return;  // as above
-      try {
-        checkpoint();
-      } catch (...) {  // counted; the log is kept, and the next stretch of it is another occasion
-      }
+    }
+  }
+  // False: counted, and the log is kept.
+  bool try_checkpoint() noexcept {
+    try {
+      checkpoint();
+      return true;
+    } catch (...) {
+      return false;
     }
   }
 
@@ -178,10 +226,10 @@ class TypedPersistence final : public Persistence {
     store_.log->check_usable();
     const HeldSnapshot snapshot(store_);
     const std::uint64_t first_segment = store_.log->first_segment_after(snapshot.cts);
-    CheckpointWriter writer(place_, snapshot.cts, first_segment);
+    CheckpointWriter writer(place_, snapshot.cts, first_segment, snapshot.cts == checkpoint_cts_);
     boost::system::error_code ec;
     const auto check = [&] {
-      if (ec) throw_system(ec, "checkpoint " + writer.path().string());
+      if (ec) throw_system(ec, "checkpoint " + writer.path());
     };
     writer.begin(ec);
     check();
@@ -199,6 +247,7 @@ class TypedPersistence final : public Persistence {
     }
     writer.finish(ec);
     check();
+    checkpoint_cts_ = snapshot.cts;
     drop_what_it_stands_for(snapshot.cts, first_segment);
   }
 
@@ -235,27 +284,30 @@ class TypedPersistence final : public Persistence {
   // is ignored by recovery, and removed at the next opening.
   void drop_what_it_stands_for(Cts cts, std::uint64_t first_segment) noexcept {
     boost::system::error_code ec;
-    for (const std::string& name : files_->list(place_.directory, ec)) {
+    for (const std::string& name : directory_->list(ec)) {
       const auto segment = segment_id_of(name);
       const auto checkpoint = checkpoint_cts_of(name);
       if ((segment && *segment < first_segment) || (checkpoint && *checkpoint < cts)) {
-        files_->remove(place_.directory / name, ec);
+        directory_->remove(name, ec);
       }
     }
-    files_->sync_directory(place_.directory, ec);
+    directory_->sync(ec);
   }
 
   const std::shared_ptr<StoreType> shared_store_;
   StoreType& store_;
   const std::shared_ptr<FileSystem> files_;
-  std::unique_ptr<DirectoryLock> lock_;
+  std::unique_ptr<Directory> directory_;  // until stop(); the writer, which then has ended, knows it too
   SegmentWriter::Place place_;
   Recovered recovered_;
+  const std::uint64_t checkpoint_after_;         // bytes of the log; 0: none by itself
+  std::optional<std::uint64_t> checkpoint_cts_;  // of the one that counts; guarded by checkpoint_mutex_
   std::atomic<std::uint64_t> since_checkpoint_{0}, checkpoints_{0}, failed_checkpoints_{0};
   std::atomic<bool> stopping_{false};
   std::mutex stop_mutex_, checkpoint_mutex_, wake_mutex_;
   std::condition_variable wake_;
   bool checkpoint_due_ = false;  // guarded by wake_mutex_
+  RetryPause pause_;             // likewise
   Thread checkpointer_;
 };
 

@@ -2,177 +2,170 @@
 #pragma once
 
 #include <fluxmap/detail/platform/file_system.hpp>
+#include <fluxmap/detail/platform/posix_file.hpp>
 
 #include <boost/system/error_code.hpp>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdint>
+#include <cstdio>
 #include <fstream>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
-class Descriptor {
+// Directories that were made on the way to another one, from the top.
+class MadeDirectories {
  public:
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
+  using error_code = boost::system::error_code;
+
+  // Makes a directory in `parent`, unless somebody else has meanwhile.
+  void make(const Descriptor& parent, const std::string& name, error_code& ec) {
+    Descriptor kept(posix_call(ec, [&] { return ::fcntl(parent.get(), F_DUPFD_CLOEXEC, 0); }));
+    if (ec) return;
+    posix_call(ec, [&] { return ::mkdirat(parent.get(), name.c_str(), 0755); });
+    if (!ec) all_.push_back({std::move(kept), name});
+    if (ec == boost::system::errc::file_exists) ec.clear();
   }
-  int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
-
-inline boost::system::error_code last_system_error() noexcept { return {errno, boost::system::system_category()}; }
-
-// Calls call() until it is not interrupted by a signal; sets `ec`.
-template <class Call>
-auto posix_call(boost::system::error_code& ec, Call&& call) {
-  for (;;) {
-    const auto result = call();
-    if (result >= 0) {
-      ec.clear();
-      return result;
-    }
-    if (errno != EINTR) {
-      ec = last_system_error();
-      return result;
+  // Takes them back, so that the next attempt is told what this one was told.
+  void undo() noexcept {
+    for (; !all_.empty(); all_.pop_back()) {
+      ::unlinkat(all_.back().parent.get(), all_.back().name.c_str(), AT_REMOVEDIR);
     }
   }
-}
-
-class PosixFile final : public File {
- public:
-  explicit PosixFile(Descriptor file) noexcept : file_(std::move(file)) {}
-
-  std::size_t write_at(std::uint64_t offset, Bytes bytes, error_code& ec) override {
-    const auto done =
-        posix_call(ec, [&] { return ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
-    return ec ? 0 : static_cast<std::size_t>(done);
-  }
-  std::size_t read_at(std::uint64_t offset, std::span<std::byte> out, error_code& ec) override {
-    std::size_t done = 0;
-    while (done < out.size()) {
-      const auto part = posix_call(ec, [&] {
-        return ::pread(file_.get(), out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
-      });
-      if (ec || part == 0) return done;
-      done += static_cast<std::size_t>(part);
-    }
+  // Calls sync(descriptor of the parent, ec) for each, and forgets them; takes them back if it fails.
+  template <class Sync>
+  void sync_names(Sync&& sync, error_code& ec) {
     ec.clear();
-    return done;
+    for (const Made& one : all_) {
+      sync(one.parent.get(), ec);
+      if (ec) return undo();
+    }
+    all_.clear();
   }
-  void sync(error_code& ec) override {
-    posix_call(ec, [&] {
-#if defined(__APPLE__)
-      return ::fcntl(file_.get(), F_FULLFSYNC);  // fsync there stops at the drive's cache
-#else
-      return ::fdatasync(file_.get());
-#endif
-    });
-  }
-  std::uint64_t size(error_code& ec) override {
-    struct stat status {};
-    posix_call(ec, [&] { return ::fstat(file_.get(), &status); });
-    return ec ? 0 : static_cast<std::uint64_t>(status.st_size);
-  }
-  void resize(std::uint64_t size, error_code& ec) override {
-    posix_call(ec, [&] { return ::ftruncate(file_.get(), static_cast<off_t>(size)); });
-  }
-  void allocate(std::uint64_t size, error_code& ec) override {
-    const std::uint64_t now = this->size(ec);
-    if (ec || now >= size) return;
-#if defined(__linux__)
-    posix_call(ec, [&] { return ::fallocate(file_.get(), 0, 0, static_cast<off_t>(size)); });
-    if (ec.value() != EOPNOTSUPP) return;
-#endif
-    resize(size, ec);
-  }
+  bool empty() const noexcept { return all_.empty(); }
 
  private:
-  Descriptor file_;
+  struct Made {
+    Descriptor parent;
+    std::string name;
+  };
+  std::vector<Made> all_;
 };
 
-class PosixDirectoryLock final : public DirectoryLock {
+class PosixDirectory final : public Directory {
  public:
-  explicit PosixDirectoryLock(Descriptor directory) noexcept : directory_(std::move(directory)) {}
+  PosixDirectory(std::string path, Descriptor directory, MadeDirectories made)
+      : Directory(std::move(path)), directory_(std::move(directory)), made_(std::move(made)) {}
+  // The lock is one with all copies of the descriptor, which a child has that was forked and not yet become another
+  // program; so it is given back by hand, but not by such a child.
+  ~PosixDirectory() override {
+    if (owner_ == ::getpid()) ::flock(directory_.get(), LOCK_UN);
+  }
+
+  void lock(error_code& ec) override {
+    posix_call(ec, [&] { return ::flock(directory_.get(), LOCK_EX | LOCK_NB); });
+    if (!ec) owner_ = ::getpid();
+  }
+
+  std::unique_ptr<File> open(const std::string& name, Open mode, error_code& ec) override {
+    const int flags = mode == Open::read ? O_RDONLY : mode == Open::existing ? O_RDWR : O_RDWR | O_CREAT | O_TRUNC;
+    Descriptor file(posix_call(ec, [&] { return ::openat(directory_.get(), name.c_str(), flags | O_CLOEXEC, 0644); }));
+    return ec ? nullptr : std::make_unique<PosixFile>(std::move(file));
+  }
+  void rename(const std::string& from, const std::string& to, error_code& ec) override {
+    posix_call(ec, [&] { return ::renameat(directory_.get(), from.c_str(), directory_.get(), to.c_str()); });
+  }
+  void remove(const std::string& name, error_code& ec) override {
+    posix_call(ec, [&] { return ::unlinkat(directory_.get(), name.c_str(), 0); });
+  }
+  std::vector<std::string> list(error_code& ec) override {
+    std::vector<std::string> names;
+    Descriptor own(open_at(directory_.get(), ".", ec));  // with a position of its own
+    if (ec) return names;
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(own.get()), &::closedir);
+    if (stream == nullptr) {
+      ec = last_system_error();
+      return names;
+    }
+    own.release();
+    for (;;) {
+      errno = 0;
+      const dirent* const entry = ::readdir(stream.get());  // NOLINT(concurrency-mt-unsafe): the stream is our own
+      if (entry == nullptr) break;
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") names.emplace_back(name);
+    }
+    if (errno != 0) ec = last_system_error();
+    return names;
+  }
+  FileId id_of(const std::string& name, error_code& ec) override {
+    struct stat status {};
+    posix_call(ec, [&] { return ::fstatat(directory_.get(), name.c_str(), &status, 0); });
+    return ec ? FileId() : detail::id_of(status);
+  }
+
+  static int open_at(int at, const char* name, error_code& ec) {
+    return posix_call(ec, [&] { return ::openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  }
 
  private:
-  Descriptor directory_;  // closing it gives the lock back
+  void sync_entries(error_code& ec) override {
+    posix_call(ec, [&] { return ::fsync(directory_.get()); });
+  }
+  void sync_own_name(error_code& ec) override {
+    if (!made_.empty()) {
+      return made_.sync_names([this](int parent, error_code& error) { sync_parent(parent, ".", error); }, ec);
+    }
+    struct stat own {
+    }, parent{};
+    posix_call(ec, [&] { return ::fstat(directory_.get(), &own); });
+    if (!ec) posix_call(ec, [&] { return ::fstatat(directory_.get(), "..", &parent, 0); });
+    if (!ec && own.st_dev == parent.st_dev) sync_parent(directory_.get(), "..", ec);  // else something is mounted here
+  }
+  void sync_parent(int at, const char* name, error_code& ec) {
+    const Descriptor parent(open_at(at, name, ec));
+    if (!ec) posix_call(ec, [&] { return ::fsync(parent.get()); });
+#if defined(__linux__)
+    // A parent that may be entered, but not listed, cannot be synced by itself.
+    if (parent.get() < 0 && ec == boost::system::errc::permission_denied) {
+      posix_call(ec, [&] { return ::syncfs(directory_.get()); });
+    }
+#endif
+  }
+
+  const Descriptor directory_;
+  MadeDirectories made_;
+  pid_t owner_ = -1;  // the process that has locked it
 };
 
 class PosixFileSystem final : public FileSystem {
  public:
-  std::unique_ptr<File> open(const Path& path, Open mode, error_code& ec) override {
-    const int flags = mode == Open::read ? O_RDONLY : mode == Open::existing ? O_RDWR : O_RDWR | O_CREAT | O_TRUNC;
-    Descriptor file(posix_call(ec, [&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0644); }));
-    return ec ? nullptr : std::make_unique<PosixFile>(std::move(file));
+  std::unique_ptr<Directory> open_directory(const Path& path, error_code& ec) override {
+    return make(path, Descriptor(PosixDirectory::open_at(AT_FDCWD, path.c_str(), ec)), {}, ec);
   }
-  void rename(const Path& from, const Path& to, error_code& ec) override {
-    posix_call(ec, [&] { return ::rename(from.c_str(), to.c_str()); });
-  }
-  void remove(const Path& path, error_code& ec) override {
-    posix_call(ec, [&] { return ::unlink(path.c_str()); });
-  }
-  std::vector<std::string> list(const Path& directory, error_code& ec) override {
-    std::vector<std::string> names;
-    std::error_code error;
-    for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
-      names.push_back(at->path().filename().string());
+  std::unique_ptr<Directory> make_directory(const Path& path, error_code& ec) override {
+    Descriptor found(PosixDirectory::open_at(AT_FDCWD, path.c_str(), ec));
+    if (ec != boost::system::errc::no_such_file_or_directory) return make(path, std::move(found), {}, ec);
+    MadeDirectories made;
+    Descriptor at(open_to_enter(AT_FDCWD, path.is_absolute() ? "/" : ".", ec));
+    for (const Path& part : path.relative_path()) {
+      if (ec) break;
+      if (!part.empty()) at = enter(at, part.string(), made, ec);  // empty: behind a slash at the end
     }
-    ec = error;
-    return names;
-  }
-  void sync_directory(const Path& directory, error_code& ec) override {
-    const Descriptor handle(open_directory(directory, ec));
-    if (!ec) posix_call(ec, [&] { return ::fsync(handle.get()); });
-  }
-  void create_directories(const Path& directory, error_code& ec) override {
-    std::vector<Path> missing;
-    for (Path at = std::filesystem::absolute(directory); !at.empty(); at = at.parent_path()) {
-      struct stat status {};
-      if (::stat(at.c_str(), &status) == 0) {
-        if (!S_ISDIR(status.st_mode)) {
-          ec = boost::system::errc::make_error_code(boost::system::errc::not_a_directory);
-          return;
-        }
-        break;
-      }
-      if (errno != ENOENT) {
-        ec = last_system_error();
-        return;
-      }
-      missing.push_back(at);
-      if (at == at.parent_path()) break;
-    }
-    ec.clear();
-    for (; !missing.empty() && !ec; missing.pop_back()) {
-      const Path& path = missing.back();
-      if (path.filename().empty()) continue;  // what stands behind a slash at the end
-      if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) {
-        ec = last_system_error();
-        return;
-      }
-      sync_directory(path.parent_path(), ec);
-    }
-  }
-  std::unique_ptr<DirectoryLock> lock(const Path& directory, error_code& ec) override {
-    Descriptor handle(open_directory(directory, ec));
-    if (ec) return nullptr;
-    posix_call(ec, [&] { return ::flock(handle.get(), LOCK_EX | LOCK_NB); });
-    if (ec) return nullptr;
-    return std::make_unique<PosixDirectoryLock>(std::move(handle));
+    if (!ec) found = Descriptor(PosixDirectory::open_at(at.get(), ".", ec));
+    if (ec) made.undo();
+    return make(path, std::move(found), std::move(made), ec);
   }
   std::string boot_id() override {
     std::string id;
@@ -182,8 +175,30 @@ class PosixFileSystem final : public FileSystem {
   }
 
  private:
-  static int open_directory(const Path& directory, error_code& ec) {
-    return posix_call(ec, [&] { return ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  static std::unique_ptr<Directory> make(const Path& path, Descriptor directory, MadeDirectories made,
+                                         const error_code& ec) {
+    if (ec) return nullptr;
+    std::error_code error;  // where there is no working directory any more
+    const Path whole = std::filesystem::absolute(path, error);
+    return std::make_unique<PosixDirectory>((error ? path : whole).string(), std::move(directory), std::move(made));
+  }
+  // A directory on the way: that it can be listed is not asked for.
+  static int open_to_enter(int at, const char* name, error_code& ec) {
+#if defined(O_PATH)
+    constexpr int k_enter = O_PATH;
+#elif defined(O_SEARCH)
+    constexpr int k_enter = O_SEARCH;
+#else
+    constexpr int k_enter = O_RDONLY;
+#endif
+    return posix_call(ec, [&] { return ::openat(at, name, k_enter | O_DIRECTORY | O_CLOEXEC); });
+  }
+  static Descriptor enter(const Descriptor& at, const std::string& name, MadeDirectories& made, error_code& ec) {
+    Descriptor next(open_to_enter(at.get(), name.c_str(), ec));
+    if (ec != boost::system::errc::no_such_file_or_directory) return next;
+    made.make(at, name, ec);
+    if (ec) return Descriptor(-1);
+    return Descriptor(open_to_enter(at.get(), name.c_str(), ec));
   }
 };
 

@@ -4,10 +4,13 @@
 // checked against its predecessor. Whatever is wrong ends it with the file and the offset, and nothing has changed. The
 // second cuts a torn tail off, makes sure that what was read is on the disk (it may have been in the page cache only,
 // or a sync of it may have failed), and removes what is not needed any more.
+//
+// Files are read in pieces: what is held in memory of them is a piece, or one record or block that is larger.
 #pragma once
 
 #include <fluxmap/detail/index/version.hpp>
 #include <fluxmap/detail/storage/checkpoint_file.hpp>
+#include <fluxmap/detail/storage/file_window.hpp>
 #include <fluxmap/detail/storage/segment_scan.hpp>
 #include <fluxmap/detail/storage/segment_writer.hpp>
 #include <fluxmap/error.hpp>
@@ -39,10 +42,11 @@ class RecoverySink {
 };
 
 struct Recovered {
-  std::uint64_t last_cts = 0;         // of what was recovered
-  std::uint64_t commits = 0;          // replayed from the log
-  std::uint64_t truncated_bytes = 0;  // of a torn tail
-  std::uint64_t log_bytes = 0;        // in the log's records, from the segment the checkpoint names
+  std::uint64_t last_cts = 0;               // of what was recovered
+  std::uint64_t commits = 0;                // replayed from the log
+  std::uint64_t truncated_bytes = 0;        // of a torn tail
+  std::uint64_t log_bytes = 0;              // in the log's records, from the segment the checkpoint names
+  std::optional<std::uint64_t> checkpoint;  // the timestamp of the one that was read
 };
 
 [[noreturn]] inline void throw_system(const boost::system::error_code& ec, const std::string& what) {
@@ -55,19 +59,16 @@ struct Recovered {
 
 class Recovery {
  public:
-  using Path = std::filesystem::path;
   using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;  // bytes
 
   Recovery(const SegmentWriter::Place& place, RecoverySink& sink, Progress progress)
-      : place_(place), files_(*place.files), sink_(sink), progress_(std::move(progress)) {
-    place_.boot = files_.boot_id();
-  }
+      : place_(place), directory_(*place.directory), sink_(sink), progress_(std::move(progress)) {}
 
   // Phase one. The directory must be there, and locked.
   void read() {
     boost::system::error_code ec;
-    std::vector<std::string> names = files_.list(place_.directory, ec);
-    if (ec) throw_system(ec, place_.directory.string());
+    std::vector<std::string> names = directory_.list(ec);
+    if (ec) throw_system(ec, directory_.path());
     std::vector<std::uint64_t> checkpoints;
     for (const std::string& name : names) {
       if (const auto id = segment_id_of(name)) segments_.push_back(*id);
@@ -110,8 +111,8 @@ class Recovery {
     // First: a checkpoint that was found may have its name in memory only, and what it stands for is about to go.
     sync_directory();
     for (const std::string& name : superfluous_) {
-      files_.remove(place_.directory / name, ec);
-      if (ec) throw_system(ec, (place_.directory / name).string());
+      directory_.remove(name, ec);
+      if (ec) throw_system(ec, directory_.path_of(name));
     }
     if (!superfluous_.empty()) sync_directory();
     // A segment with records was begun after the one before it was synced. One without says nothing of the sort.
@@ -119,8 +120,7 @@ class Recovery {
       make_durable(*open_segment(last_id_ - 1), path_of(last_id_ - 1), *before_last_);
     }
     std::unique_ptr<File> file = open_segment(last_id_);
-    cut_tail(*file, path_of(last_id_));
-    if (!is_in_order(last_)) clear_behind(*file, path_of(last_id_));
+    clear_behind(*file, path_of(last_id_));
     make_durable(*file, path_of(last_id_), last_);
     SegmentWriter writer(place_);
     // The record that says that the database was closed may be all that is not on the disk: that can wait for the next
@@ -131,15 +131,17 @@ class Recovery {
   }
 
   const Recovered& result() const noexcept { return result_; }
+  // No database has been here: open() will make one.
+  bool is_new() const noexcept { return segments_.empty(); }
 
  private:
-  std::string path_of(std::uint64_t id) const { return (place_.directory / segment_name(id)).string(); }
+  std::string path_of(std::uint64_t id) const { return directory_.path_of(segment_name(id)); }  // for messages
 
   void measure(const std::vector<std::uint64_t>& checkpoints) {
     if (!progress_) return;
     boost::system::error_code ec;  // only for the report: whoever reads the file says what is wrong with it
     const auto add = [&](const std::string& name) {
-      const std::unique_ptr<File> file = files_.open(place_.directory / name, FileSystem::Open::read, ec);
+      const std::unique_ptr<File> file = directory_.open(name, Directory::Open::read, ec);
       if (!ec) total_bytes_ += file->size(ec);
     };
     if (!checkpoints.empty()) add(checkpoint_name(checkpoints.back()));
@@ -176,9 +178,9 @@ class Recovery {
   }
 
   void read_checkpoint(std::uint64_t cts) {
-    const std::string path = (place_.directory / checkpoint_name(cts)).string();
+    const std::string path = directory_.path_of(checkpoint_name(cts));
     boost::system::error_code ec;
-    const std::unique_ptr<File> file = files_.open(path, FileSystem::Open::read, ec);
+    const std::unique_ptr<File> file = directory_.open(checkpoint_name(cts), Directory::Open::read, ec);
     if (ec) throw_system(ec, path);
     CheckpointReader reader(*file);
     const auto check = [&](const char* fault) {
@@ -191,7 +193,7 @@ class Recovery {
     check_types(reader.header().types, path);
     place_.database = reader.header().database;
     first_segment_ = reader.header().first_segment;
-    checkpoint_ = cts;
+    checkpoint_ = result_.checkpoint = cts;
     result_.last_cts = cts;
     CheckpointReader::Block block;
     for (bool done = false;;) {
@@ -208,16 +210,26 @@ class Recovery {
     const std::string path = path_of(id);
     const std::uint64_t expected = index == 0 ? first_segment_ : segments_[index - 1] + 1;
     if (id != expected) throw_corrupt(path_of(expected), 0, "the segment is missing, and no checkpoint stands for it");
-    const std::vector<std::byte> content = read_file(path);
+    boost::system::error_code ec;
+    const std::unique_ptr<File> file = directory_.open(segment_name(id), Directory::Open::read, ec);
+    if (ec) throw_system(ec, path);
+    FileWindow content(*file);
+    const auto check_read = [&] {
+      if (content.error()) throw_system(content.error(), path);
+    };
     SegmentHeader header;
-    if (const char* fault = parse(content, header)) throw_corrupt(path, 0, fault);
+    const char* const fault = parse(content.bytes(0, k_file_header_size), header);
+    check_read();
+    if (fault != nullptr) throw_corrupt(path, 0, fault);
     if (header.id != id) throw_corrupt(path, 32, "the file is another segment");
     check_types(header.types, path);
     if (index == 0 && !checkpoint_) place_.database = header.database;
     if (header.database != place_.database) throw_corrupt(path, 16, "the segment belongs to another database");
     if (index > 0 && !last_.successor) {
       // The predecessor has no seal. It may be the last one, if this one was only just made.
-      if (!is_last || !is_unused(content)) throw_corrupt(path_of(last_id_), last_.end, "records are missing");
+      const bool unused = is_last && is_unused(content);
+      check_read();
+      if (!unused) throw_corrupt(path_of(last_id_), last_.end, "records are missing");
       superfluous_.push_back(segment_name(id));
       segments_.pop_back();
       accept_tail();
@@ -232,13 +244,17 @@ class Recovery {
 
     if (index > 0) before_last_ = last_;
     last_id_ = id;
+    std::uint64_t told = 0;
+    const std::uint64_t size = content.size();
     last_ = SegmentScanner::scan(content, header, place_.boot, last_boot_, [&](const RecordView& record) {
+      if (record.offset - told >= FileWindow::k_piece) step(record.offset - std::exchange(told, record.offset));
       if (record.cts > Stamp::k_max_cts) throw_corrupt(path, record.offset, "the timestamp is impossible");
       if (record.kind != RecordKind::commit || record.cts <= checkpoint_.value_or(0)) return;
       at_place(path, record.offset, [&] { sink_.commit(record.cts, record.payload); });
       ++result_.commits;
       result_.last_cts = record.cts;
     });
+    check_read();
     last_base_ = std::max(header.base, last_.last_cts);
     result_.last_cts = std::max(result_.last_cts, last_base_);
     result_.log_bytes += last_.end;
@@ -251,31 +267,15 @@ class Recovery {
       if (last_.successor) throw_corrupt(path_of(*last_.successor), 0, "the segment is missing");
       accept_tail();
     }
-    step(content.size());
+    step(size - told);
   }
 
   void accept_tail() noexcept { result_.truncated_bytes = last_.tail; }
 
-  static bool is_unused(Bytes content) noexcept {
-    return std::all_of(content.begin() + k_file_header_size, content.end(),
-                       [](std::byte b) { return b == std::byte{0}; });
-  }
-
-  std::vector<std::byte> read_file(const std::string& path) {
-    boost::system::error_code ec;
-    const std::unique_ptr<File> file = files_.open(path, FileSystem::Open::read, ec);
-    if (ec) throw_system(ec, path);
-    std::vector<std::byte> content(file->size(ec));
-    if (ec) throw_system(ec, path);
-    std::size_t have = 0;
-    while (have < content.size()) {
-      const std::size_t got = file->read_at(have, std::span<std::byte>(content).subspan(have), ec);
-      if (ec) throw_system(ec, path);
-      if (got == 0) break;  // it has become shorter meanwhile
-      have += got;
-    }
-    content.resize(have);
-    return content;
+  static bool is_unused(FileWindow& content) {
+    const Bytes first = content.bytes(k_file_header_size, 512);  // read, whatever the file system says of them
+    return std::all_of(first.begin(), first.end(), [](std::byte byte) { return byte == std::byte{0}; }) &&
+           content.end_of_data(k_file_header_size) == k_file_header_size;
   }
 
   SegmentWriter::Place with_new_id() const {
@@ -287,39 +287,30 @@ class Recovery {
 
   void sync_directory() {
     boost::system::error_code ec;
-    files_.sync_directory(place_.directory, ec);
-    if (ec) throw_system(ec, place_.directory.string());
+    directory_.sync(ec);
+    if (ec) throw_system(ec, directory_.path());
   }
 
   std::unique_ptr<File> open_segment(std::uint64_t id) {
     boost::system::error_code ec;
-    std::unique_ptr<File> file = files_.open(path_of(id), FileSystem::Open::existing, ec);
+    std::unique_ptr<File> file = directory_.open(segment_name(id), Directory::Open::existing, ec);
     if (ec) throw_system(ec, path_of(id));
     return file;
   }
 
-  void cut_tail(File& file, const std::string& path) {
+  // Leaves nothing but zeros behind the end, and room for a segment. Unless the database was closed in order that is
+  // done even where there are zeros: a tail that was cut off earlier may still be on the disk, if the sync of that
+  // failed and was forgotten, and would stand behind new records as if it belonged there. What is cut off and set aside
+  // anew is not written, however large the segment is.
+  void clear_behind(File& file, const std::string& path) {
     boost::system::error_code ec;
-    if (last_.tail != 0) file.resize(last_.end, ec);
+    if (!is_in_order(last_)) file.resize(last_.end, ec);
     if (ec) throw_system(ec, path);
     const std::uint64_t size = file.size(ec);
     if (ec) throw_system(ec, path);
     const std::uint64_t wanted = std::max(place_.segment_bytes, last_.end);
-    if (size < wanted) file.allocate(wanted, ec);
+    if (size < wanted) set_aside(file, wanted, ec);
     if (ec) throw_system(ec, path);
-  }
-
-  // Zeros behind the end, written: a tail that was cut off earlier may still be on the disk, if the sync of that failed
-  // and was forgotten, and would stand behind new records as if it belonged there.
-  void clear_behind(File& file, const std::string& path) const {
-    boost::system::error_code ec;
-    const std::uint64_t size = file.size(ec);
-    if (ec) throw_system(ec, path);
-    const std::vector<std::byte> zeros(std::min<std::uint64_t>(size - std::min(size, last_.end), k_zeros));
-    for (std::uint64_t at = last_.end; at < size; at += zeros.size()) {
-      write_fully(file, at, Bytes(zeros).first(std::min<std::uint64_t>(zeros.size(), size - at)), ec);
-      if (ec) throw_system(ec, path);
-    }
   }
 
   // Closed: all commits were synced before the record that says so was written.
@@ -328,13 +319,16 @@ class Recovery {
   // Writes anew what may be in the page cache only, or was given up by a failed sync, and syncs it.
   static void make_durable(File& file, const std::string& path, const SegmentScan& scan) {
     boost::system::error_code ec;
-    const std::uint64_t from = std::min(scan.synced, scan.end);
-    std::vector<std::byte> rest(scan.end - from);
-    const std::size_t got = file.read_at(from, rest, ec);
-    if (ec) throw_system(ec, path);
-    if (got != rest.size()) throw_corrupt(path, from + got, "the file has become shorter");
-    write_fully(file, from, rest, ec);
-    if (!ec && !is_in_order(scan)) file.sync(ec);
+    std::vector<std::byte> piece;
+    for (std::uint64_t at = std::min(scan.synced, scan.end); at < scan.end; at += piece.size()) {
+      piece.resize(std::min<std::uint64_t>(scan.end - at, FileWindow::k_piece));
+      const std::size_t got = file.read_at(at, piece, ec);
+      if (ec) throw_system(ec, path);
+      if (got != piece.size()) throw_corrupt(path, at + got, "the file has become shorter");
+      write_fully(file, at, piece, ec);
+      if (ec) throw_system(ec, path);
+    }
+    if (!is_in_order(scan)) file.sync(ec);
     if (ec) throw_system(ec, path);
   }
 
@@ -345,10 +339,8 @@ class Recovery {
     if (ec) throw_system(ec, writer.path());
   }
 
-  static constexpr std::uint64_t k_zeros = std::uint64_t{1} << 20;  // written at once
-
   SegmentWriter::Place place_;
-  FileSystem& files_;
+  Directory& directory_;
   RecoverySink& sink_;
   const Progress progress_;
   std::string last_boot_;

@@ -31,18 +31,28 @@ inline void write_fully(File& file, std::uint64_t offset, Bytes bytes, boost::sy
   ec.clear();
 }
 
-// Where a file that is being made stands until it is complete.
-inline std::filesystem::path temporary_of(const std::filesystem::path& path) {
-  return path.string() + std::string(k_temporary_suffix);
+// Extends the file with zeros to `size`, whose space is set aside on the disk: they are written where the file system
+// has no other way.
+inline void set_aside(File& file, std::uint64_t size, boost::system::error_code& ec) {
+  file.allocate(size, ec);
+  if (!is_refusal(ec)) return;
+  constexpr std::uint64_t k_piece = std::uint64_t{1} << 20;
+  std::uint64_t at = file.size(ec);
+  const std::vector<std::byte> zeros(at < size ? std::min(k_piece, size - at) : 0);
+  for (; !ec && at < size; at += zeros.size()) {
+    write_fully(file, at, Bytes(zeros).first(std::min<std::uint64_t>(zeros.size(), size - at)), ec);
+  }
 }
+
+// Where a file that is being made stands until it is complete.
+inline std::string temporary_of(const std::string& name) { return name + std::string(k_temporary_suffix); }
 
 class SegmentWriter {
  public:
   using error_code = boost::system::error_code;
 
   struct Place {
-    FileSystem* files = nullptr;
-    std::filesystem::path directory;
+    Directory* directory = nullptr;
     DatabaseId database{};
     Fingerprint types;
     std::uint64_t segment_bytes = 0;
@@ -53,9 +63,9 @@ class SegmentWriter {
 
   const Place& place() const noexcept { return place_; }
   std::uint64_t id() const noexcept { return id_; }
-  std::uint64_t offset() const noexcept { return offset_; }   // where the next batch goes
-  std::uint64_t synced() const noexcept { return synced_; }   // what lies before is on the disk
-  std::string path() const { return path_of(id_).string(); }  // of the current segment; for messages
+  std::uint64_t offset() const noexcept { return offset_; }              // where the next batch goes
+  std::uint64_t synced() const noexcept { return synced_; }              // what lies before is on the disk
+  std::string path() const { return place_.directory->path_of(name_); }  // of the current segment; for messages
 
   // Makes a segment and goes on in it. It is durable, name and all, when this returns without an error.
   void create(std::uint64_t id, std::uint64_t base, std::uint32_t chain, error_code& ec) {
@@ -66,6 +76,7 @@ class SegmentWriter {
   void adopt(std::unique_ptr<File> file, std::uint64_t id, std::uint64_t offset, std::uint64_t synced) {
     file_ = std::move(file);
     id_ = id;
+    name_ = segment_name(id);
     offset_ = offset;
     synced_ = synced;
     checksum_ = PlacedChecksum(place_.database, id);
@@ -97,8 +108,17 @@ class SegmentWriter {
     if (batch_.capacity() > k_keep_batch) std::vector<std::byte>().swap(batch_);
   }
 
-  // Syncs what has been written. set_synced() takes note of it, with the offset() of before.
-  void sync_file(error_code& ec) { file_->sync(ec); }
+  // Syncs what has been written. set_synced() takes note of it, with the offset() of before. An error too where the
+  // segment is not in its directory any more, because either was removed, or moved: nobody would find what is written.
+  void sync_file(error_code& ec) {
+    file_->sync(ec);
+    if (ec) return;
+    const FileId written = file_->id(ec);
+    if (ec) return;
+    const FileId found = place_.directory->id_of(name_, ec);
+    if (!ec && found != written)
+      ec = boost::system::errc::make_error_code(boost::system::errc::no_such_file_or_directory);
+  }
   void set_synced(std::uint64_t offset) noexcept { synced_ = offset; }
 
   // Seals this segment, which has no batch pending, and goes on in a new one. The new one is there, and empty, before
@@ -112,7 +132,7 @@ class SegmentWriter {
     if (ec) return;
     write(ec);
     if (ec) return;
-    file_->sync(ec);
+    sync_file(ec);
     if (ec) return;
     adopt(std::move(next), id_ + 1, k_file_header_size, k_file_header_size);
     announce(last_cts);
@@ -134,23 +154,22 @@ class SegmentWriter {
   static constexpr std::size_t k_keep_batch = std::size_t{8} << 20;  // a larger buffer is given back after use
 
   std::uint64_t segment_bytes() const noexcept { return place_.segment_bytes; }
-  std::filesystem::path path_of(std::uint64_t id) const { return place_.directory / segment_name(id); }
 
   std::unique_ptr<File> make_segment(std::uint64_t id, std::uint64_t base, std::uint32_t chain, error_code& ec) {
-    const std::filesystem::path path = path_of(id);
-    const std::filesystem::path temporary = temporary_of(path);
-    std::unique_ptr<File> file = place_.files->open(temporary, FileSystem::Open::create, ec);
+    const std::string name = segment_name(id);
+    const std::string temporary = temporary_of(name);
+    std::unique_ptr<File> file = place_.directory->open(temporary, Directory::Open::create, ec);
     if (ec) return nullptr;
-    file->allocate(std::max<std::uint64_t>(segment_bytes(), k_file_header_size), ec);
+    set_aside(*file, std::max<std::uint64_t>(segment_bytes(), k_file_header_size), ec);
     if (ec) return nullptr;
     const FileHeader header = to_bytes(SegmentHeader{place_.database, id, base, chain, place_.types});
     write_fully(*file, 0, header, ec);
     if (ec) return nullptr;
     file->sync(ec);
     if (ec) return nullptr;
-    place_.files->rename(temporary, path, ec);
+    place_.directory->rename(temporary, name, ec);
     if (ec) return nullptr;
-    place_.files->sync_directory(place_.directory, ec);
+    place_.directory->sync(ec);
     if (ec) return nullptr;
     return file;
   }
@@ -158,6 +177,7 @@ class SegmentWriter {
   Place place_;
   std::unique_ptr<File> file_;
   std::uint64_t id_ = 0;
+  std::string name_;
   std::uint64_t offset_ = 0;
   std::uint64_t synced_ = 0;
   std::uint64_t written_bytes_ = 0;
