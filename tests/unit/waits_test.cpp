@@ -67,10 +67,13 @@ TEST_CASE("a_deadline_of_any_distance_is_waited_for") {
       wheel.add(timer, nullptr);
       const bool due = at <= fluxmap::detail::as_deadline(start);
       std::atomic<int> runs{0};
-      Expirer expirer(wheel, clock, [&] {
-        runs.fetch_add(1);
-        return false;
-      });
+      Expirer expirer(
+          wheel, clock,
+          [&] {
+            runs.fetch_add(1);
+            return false;
+          },
+          [] { return true; });
       expirer.start();
       let_others_run();
       // It looks ten times a second, because the clock may be set; what is due is asked for again and again.

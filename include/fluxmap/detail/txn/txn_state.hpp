@@ -154,8 +154,10 @@ class TxnState {
       kept = std::make_unique<Range>(std::move(range));
       cursor.range = kept.get();
     } else {
-      const Key* const start = cleared_.skip(store_.index.compare(), range.first);
-      if (start != nullptr && range.contains(store_.index.compare(), *start)) range.start.emplace(*start);
+      if constexpr (std::copy_constructible<Key>) {
+        const Key* const start = cleared_.skip(store_.index.compare(), range.first);
+        if (start != nullptr && range.contains(store_.index.compare(), *start)) range.start.emplace(*start);
+      }
       cursor.range = &reads_.ranges.emplace_back(std::move(range));
       cursor.from = cleared_.begin(cursor.range->first, cursor.range->start.has_value());
     }
