@@ -13,7 +13,9 @@
 // because the log was taken.
 //
 // Failure is final: after a failed write or sync nothing is written any more (the operating system may have dropped
-// what it could not write, and a second sync would not say so).
+// what it could not write, and a second sync would not say so). What nothing depends on yet is not: the next segment's
+// file is made ready ahead of need, and if that fails, for want of a descriptor for example, it is tried again, while
+// the current segment grows beyond its size.
 //
 // In a child of fork() the log is over: the files are the parent's, and so is the thread.
 //
@@ -133,7 +135,7 @@ class Log {
       note_unsynced();
       release();
       marks_.wake_reached();
-      if (sync_is_due()) wake_thread();
+      if (sync_is_due() || wants_spare()) wake_thread();
     }
     if (rotate_wanted()) wake_thread();
   }
@@ -171,6 +173,9 @@ class Log {
  private:
   using Clock = std::chrono::steady_clock;
   static constexpr std::uint32_t k_alone = 64;  // commits between two tries whether others have come
+  // Between two tries to make the next segment's file.
+  static constexpr Clock::duration k_first_pause = std::chrono::milliseconds(10),
+                                   k_last_pause = std::chrono::seconds(1);
 
   // The log in one thread's hands ---------------------------------------------------------------------------------
 
@@ -217,7 +222,7 @@ class Log {
               upto = CommitQueue::cts_of(commit) - 1;
               break;
             }
-            if (!write_batch() || !rotate(CommitQueue::cts_of(commit) - 1)) return;
+            if (!write_batch() || !rotate_for(commit)) return;
           }
           writer_.add(RecordKind::commit, CommitQueue::cts_of(commit), commit.redo);
           (level() == LogLevel::full ? unsynced_ : dropped_).push_back(&commit);
@@ -248,9 +253,17 @@ class Log {
     return !ec;
   }
 
-  // A new segment; what was written before is on the disk then.
-  bool rotate(Cts last) {
+  // A new segment for the commit; what was written before is on the disk then. Or more room in this one.
+  bool rotate_for(const LoggedCommit& commit) {
+    const Cts last = CommitQueue::cts_of(commit) - 1;
     error_code ec;
+    if (!prepare(ec)) {
+      error_code no_room;
+      writer_.grow(commit.redo.size(), no_room);
+      if (no_room) fail("new segment after " + writer_.path() + ": " + ec.message());
+      return !no_room;
+    }
+    spare_.store(Spare::none, std::memory_order_relaxed);  // a hint to those who write
     writer_.rotate(last, ec);
     if (ec) {
       fail("new segment after " + writer_.path() + ": " + ec.message());
@@ -262,9 +275,29 @@ class Log {
     return true;
   }
 
+  // Makes the next segment's file ready; by the log's thread.
+  bool prepare(error_code& ec) {
+    writer_.prepare(ec);
+    if (ec) {
+      pause_ = std::clamp(2 * pause_, k_first_pause, k_last_pause);
+      retry_at_ = Clock::now() + pause_;
+    } else {
+      pause_ = {};
+    }
+    spare_.store(ec ? Spare::refused : Spare::ready, std::memory_order_relaxed);  // a hint to those who write
+    return !ec;
+  }
+  bool wants_spare() const noexcept {  // hints
+    return half_full_.load(std::memory_order_relaxed) && spare_.load(std::memory_order_relaxed) == Spare::none;
+  }
+  // These two: by the log's thread, which alone stores it.
+  bool is_refused() const noexcept { return spare_.load(std::memory_order_relaxed) == Spare::refused; }
+  bool spare_is_due() const noexcept { return wants_spare() || (is_refused() && Clock::now() >= retry_at_); }
+
   // Publishes the holder's account of what awaits a sync. True: this is the first of it.
   bool note_unsynced() noexcept {
     const std::uint64_t bytes = unsynced_bytes_;
+    half_full_.store(writer_.is_half_full(), std::memory_order_relaxed);                  // a hint
     pending_commits_.store(unsynced_commits_, std::memory_order_relaxed);                 // a hint: when to sync
     return pending_bytes_.exchange(bytes, std::memory_order_seq_cst) == 0 && bytes != 0;  // [G4] with notify()
   }
@@ -295,9 +328,20 @@ class Log {
         tell_progress();
       }
       if (last) break;
+      if (!failed() && spare_is_due()) prepare_ahead();
       last = sleep(deadline);
     }
     end();
+  }
+
+  void prepare_ahead() noexcept {
+    try {
+      error_code ignored;  // it is tried again
+      prepare(ignored);
+    } catch (...) {  // no memory: the same
+      spare_.store(Spare::refused, std::memory_order_relaxed);
+      retry_at_ = Clock::now() + k_last_pause;
+    }
   }
 
   bool sync(std::uint64_t offset) noexcept {
@@ -350,17 +394,21 @@ class Log {
   // Sleeps until there is something to do. True: the end was asked for.
   bool sleep(Clock::time_point deadline) noexcept {
     std::unique_lock lock(mutex_);
+    const bool idle = deadline == Clock::time_point::max();
+    if (is_refused() && !failed()) deadline = std::min(deadline, retry_at_);
+    if (idle) idle_.store(true, std::memory_order_seq_cst);  // [G4] before the look at what there is to do
+    const auto is_awake = [&] { return stopping_ || has_work() || (idle && has_unsynced()); };
     if (deadline == Clock::time_point::max()) {
-      idle_.store(true, std::memory_order_seq_cst);  // [G4] before the look at what there is to do
-      wake_.wait(lock, [&] { return stopping_ || has_work() || has_unsynced(); });
-      idle_.store(false, std::memory_order_relaxed);  // a needless notify is harmless
+      wake_.wait(lock, is_awake);
     } else {
-      wake_.wait_until(lock, deadline, [&] { return stopping_ || has_work(); });
+      wake_.wait_until(lock, deadline, is_awake);
     }
+    idle_.store(false, std::memory_order_relaxed);  // a needless notify is harmless
     return stopping_;
   }
   bool has_work() const noexcept {  // inside mutex_
     if (failed()) return false;
+    if (spare_is_due()) return true;
     if (level() == LogLevel::full) return has_unsynced();
     return sync_is_due() || rotate_wanted() || asked_ > durable();
   }
@@ -393,7 +441,7 @@ class Log {
     }
     seize();
     over_.store(true, std::memory_order_seq_cst);  // [G3] no one writes from now on
-    writer_.close();
+    writer_.close(!failed());
     release();
     marks_.end(make_error_code(errc::closed));
   }
@@ -434,7 +482,12 @@ class Log {
   std::atomic<std::uint64_t> pending_commits_{0}, pending_bytes_{0};  // unsynced_*, for those without the log
   std::atomic<std::uint64_t> bytes_{0}, batches_{0}, sync_count_{0};
   std::atomic<std::uint32_t> alone_{0};
-  std::uint64_t told_bytes_ = 0;  // the log's thread only
+  enum class Spare : std::uint8_t { none, ready, refused };  // the next segment's file
+  std::atomic<Spare> spare_{Spare::none};                    // stored by the log's thread
+  std::atomic<bool> half_full_{false};
+  Clock::time_point retry_at_{};  // these three: the log's thread only; when `refused` is tried again
+  Clock::duration pause_{};
+  std::uint64_t told_bytes_ = 0;
 
   struct Segment {
     std::uint64_t id;

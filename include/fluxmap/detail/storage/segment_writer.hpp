@@ -1,6 +1,6 @@
 // Writes the log's segments: batches of records, syncs, rotation. · layer: storage
 //
-// Not thread-safe, except that sync_file() may run beside everything but rotate().
+// Not thread-safe, except that sync_file() and prepare() may run beside everything but rotate(), grow() and each other.
 #pragma once
 
 #include <fluxmap/detail/storage/format.hpp>
@@ -77,6 +77,7 @@ class SegmentWriter {
     file_ = std::move(file);
     id_ = id;
     name_ = segment_name(id);
+    limit_ = segment_bytes();
     offset_ = offset;
     synced_ = synced;
     checksum_ = PlacedChecksum(place_.database, id);
@@ -86,9 +87,9 @@ class SegmentWriter {
   // True if a record with such a payload still belongs into this segment; an empty segment takes any.
   bool fits(std::size_t payload) const noexcept {
     const std::uint64_t at = offset_ + batch_.size();
-    return at <= k_file_header_size + k_reserve ||
-           at + align_record(k_record_header_size + payload) + k_reserve <= segment_bytes();
+    return at <= k_file_header_size + k_reserve || at + space_of(payload) <= limit_;
   }
+  bool is_half_full() const noexcept { return offset_ >= limit_ / 2; }
 
   // Adds a record to the batch; returns its checksum.
   std::uint32_t add(RecordKind kind, std::uint64_t cts, Bytes payload) {
@@ -108,11 +109,14 @@ class SegmentWriter {
     if (batch_.capacity() > k_keep_batch) std::vector<std::byte>().swap(batch_);
   }
 
-  // Syncs what has been written. set_synced() takes note of it, with the offset() of before. An error too where the
-  // segment is not in its directory any more, because either was removed, or moved: nobody would find what is written.
+  // Syncs what has been written, and looks whether it will be found. set_synced() takes note of it, with the offset()
+  // of before.
   void sync_file(error_code& ec) {
     file_->sync(ec);
-    if (ec) return;
+    if (!ec) check_place(ec);
+  }
+  // An error where the segment is not in its directory any more, because either was removed, or moved.
+  void check_place(error_code& ec) {
     const FileId written = file_->id(ec);
     if (ec) return;
     const FileId found = place_.directory->id_of(name_, ec);
@@ -120,6 +124,25 @@ class SegmentWriter {
       ec = boost::system::errc::make_error_code(boost::system::errc::no_such_file_or_directory);
   }
   void set_synced(std::uint64_t offset) noexcept { synced_ = offset; }
+
+  // Makes the next segment's file ready, under its temporary name, unless it is. Nothing depends on it before rotate():
+  // what fails here may be tried again, without doubt about anything.
+  void prepare(error_code& ec) {
+    ec.clear();
+    if (spare_ == nullptr) spare_ = make_file(id_ + 1, ec);
+  }
+  // Where there is no next segment to be had: goes on in this one, which has no batch pending, with room for a record
+  // with such a payload and some more.
+  void grow(std::size_t payload, error_code& ec) {
+    const std::uint64_t limit = offset_ + space_of(payload) + segment_bytes() / 8;
+    if (limit > k_max_size) {
+      ec = boost::system::errc::make_error_code(boost::system::errc::file_too_large);
+      return;
+    }
+    check_place(ec);  // the reason may be that the directory is gone
+    if (!ec) set_aside(*file_, limit, ec);
+    if (!ec) limit_ = limit;
+  }
 
   // Seals this segment, which has no batch pending, and goes on in a new one. The new one is there, and empty, before
   // the seal is written, and the seal is synced before anything is written behind it: so a sealed segment always has
@@ -147,27 +170,39 @@ class SegmentWriter {
   // Bytes written since the last call.
   std::uint64_t take_written_bytes() noexcept { return std::exchange(written_bytes_, 0); }
 
-  void close() noexcept { file_.reset(); }
+  // Leaves nothing behind that the next opening would have to remove, if that is asked for.
+  void close(bool tidy) noexcept {
+    file_.reset();
+    if (std::exchange(spare_, nullptr) == nullptr || !tidy) return;
+    error_code ignored;
+    place_.directory->remove(temporary_of(segment_name(id_ + 1)), ignored);
+  }
 
  private:
-  static constexpr std::uint64_t k_reserve = 2 * 64;                 // room for the records that end a segment
-  static constexpr std::size_t k_keep_batch = std::size_t{8} << 20;  // a larger buffer is given back after use
+  static constexpr std::uint64_t k_reserve = 2 * 64;                   // room for the records that end a segment
+  static constexpr std::uint64_t k_max_size = std::uint64_t{1} << 35;  // what a record's `synced` can say
+  static constexpr std::size_t k_keep_batch = std::size_t{8} << 20;    // a larger buffer is given back after use
 
   std::uint64_t segment_bytes() const noexcept { return place_.segment_bytes; }
 
+  static std::uint64_t space_of(std::size_t payload) noexcept {
+    return align_record(k_record_header_size + payload) + k_reserve;
+  }
+
+  std::unique_ptr<File> make_file(std::uint64_t id, error_code& ec) {
+    std::unique_ptr<File> file = place_.directory->open(temporary_of(segment_name(id)), Directory::Open::create, ec);
+    if (!ec) set_aside(*file, std::max<std::uint64_t>(segment_bytes(), k_file_header_size), ec);
+    return ec ? nullptr : std::move(file);
+  }
   std::unique_ptr<File> make_segment(std::uint64_t id, std::uint64_t base, std::uint32_t chain, error_code& ec) {
-    const std::string name = segment_name(id);
-    const std::string temporary = temporary_of(name);
-    std::unique_ptr<File> file = place_.directory->open(temporary, Directory::Open::create, ec);
-    if (ec) return nullptr;
-    set_aside(*file, std::max<std::uint64_t>(segment_bytes(), k_file_header_size), ec);
-    if (ec) return nullptr;
+    std::unique_ptr<File> file = spare_ != nullptr ? std::move(spare_) : make_file(id, ec);
+    if (file == nullptr) return nullptr;
     const FileHeader header = to_bytes(SegmentHeader{place_.database, id, base, chain, place_.types});
     write_fully(*file, 0, header, ec);
     if (ec) return nullptr;
     file->sync(ec);
     if (ec) return nullptr;
-    place_.directory->rename(temporary, name, ec);
+    place_.directory->rename(temporary_of(segment_name(id)), segment_name(id), ec);
     if (ec) return nullptr;
     place_.directory->sync(ec);
     if (ec) return nullptr;
@@ -176,6 +211,8 @@ class SegmentWriter {
 
   Place place_;
   std::unique_ptr<File> file_;
+  std::unique_ptr<File> spare_;  // of segment id_ + 1
+  std::uint64_t limit_ = 0;      // where this segment is full
   std::uint64_t id_ = 0;
   std::string name_;
   std::uint64_t offset_ = 0;
