@@ -44,6 +44,7 @@ struct Client {
   std::uint64_t id = 0;
   std::string name;
   bool closing = false;   // after the replies so far
+  bool cut_off = false;   // and without them
   bool in_multi = false;  // commands are queued
   bool in_exec = false;   // and now they are run
   bool broken = false;    // one of them was refused: EXEC will be

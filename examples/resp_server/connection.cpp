@@ -48,6 +48,7 @@ asio::awaitable<void> Connection::run() {
         } else {
           at += co_await executor_.run_some(std::span(requests_).subspan(at));
         }
+        if (client_.cut_off) co_return;
         if (reply_.size() >= k_send_early && !co_await send_replies()) co_return;
       }
       if (parsed == Parsed::bad && !client_.closing) {

@@ -46,6 +46,10 @@ std::string unknown_command(Args args) {
 
 std::string failure(const boost::system::system_error& error) { return std::string("ERR ") + error.what(); }
 
+// A web page can have a browser send what it likes to any port of any machine, but not before these words. What follows
+// them is not for us, and may well be meant to look as if it were.
+bool is_http(std::string_view word) noexcept { return is_keyword(word, "post") || is_keyword(word, "host:"); }
+
 const Command* const k_get = find_command("get");
 const Command* const k_set = find_command("set");
 const Command* const k_exec = find_command("exec");
@@ -53,6 +57,11 @@ const Command* const k_exec = find_command("exec");
 }  // namespace
 
 bool Executor::run_now(const Request& request) {
+  if (is_http(request.args[0])) {
+    shared_.warn_of_http();
+    client_.closing = client_.cut_off = true;
+    return true;
+  }
   if (request.command == nullptr) return refuse(unknown_command(request.args));
   const Command& command = *request.command;
   if (!command.takes(request.args.size())) return refuse(wrong_number_of_arguments(command.name));

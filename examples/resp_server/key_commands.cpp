@@ -1,9 +1,11 @@
 // Keys, whatever they hold: DEL, EXISTS, TYPE, KEYS, SCAN, DBSIZE, FLUSHALL.
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <cctype>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -70,19 +72,41 @@ std::optional<ScanOptions> parse_scan_options(Call& call) {
   return options;
 }
 
+// As strtoul reads it, which is how Redis does: a sign is allowed, and no text at all is 0.
+std::optional<std::uint64_t> parse_cursor(Call& call) {
+  const std::string text(call.args[1]);
+  char* end = nullptr;
+  errno = 0;
+  const std::uint64_t cursor = std::strtoull(text.c_str(), &end, 10);
+  if (errno != ERANGE && *end == '\0' && std::isspace(static_cast<unsigned char>(text.c_str()[0])) == 0) return cursor;
+  call.reply.error("ERR invalid cursor");
+  return std::nullopt;
+}
+
+// The key behind which a cursor goes on; nothing: it begins anew. Looks through all keys for a cursor that the table
+// does not know any more.
+std::optional<std::string> position_of(Call& call, std::uint64_t cursor) {
+  if (cursor == 0 || cursor > ScanCursors::k_largest) return std::nullopt;
+  auto position = call.shared.cursors.find(cursor);
+  if (position) return position;
+  call.view.walk({}, [&](std::string_view key, const Entry&) {
+    if (ScanCursors::of(key) != cursor) return true;
+    position.emplace(key);
+    return false;
+  });
+  return position;
+}
+
 // A stretch of the keys in order, `count` of them looked at. See cursors.hpp for what that guarantees.
 void scan(Call& call) {
-  std::uint64_t cursor = 0;
-  const std::string_view text = call.args[1];
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cursor);
-  const bool is_number = error == std::errc{} && end == text.data() + text.size();
-  const auto behind = cursor != 0 && is_number ? call.shared.cursors.find(cursor) : std::string();
-  if (!is_number || !behind) return call.reply.error("ERR invalid cursor");
+  const auto cursor = parse_cursor(call);
+  if (!cursor) return;
   const auto options = parse_scan_options(call);
   if (!options) return;
 
   const std::string_view prefix = literal_prefix(options->pattern);
-  const std::string first = cursor != 0 ? *behind + '\0' : std::string();  // the next string there can be
+  const auto behind = position_of(call, *cursor);
+  const std::string first = behind ? *behind + '\0' : std::string();  // the next string there can be
   std::vector<std::string> found;
   std::int64_t seen = 0;
   std::string last;

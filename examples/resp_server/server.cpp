@@ -21,6 +21,8 @@
 #include <thread>
 #include <utility>
 
+#include "descriptors.hpp"
+
 namespace resp {
 
 namespace asio = boost::asio;
@@ -50,12 +52,14 @@ Server::Server(const Options& options)
       }()),
       acceptor_(workers_.front()->context),
       signals_(workers_.front()->context, SIGINT, SIGTERM),
-      drained_(workers_.front()->context) {
+      drained_(workers_.front()->context),
+      wanted_clients_(options.max_clients) {
   const tcp::endpoint endpoint(asio::ip::make_address(options.bind), options.port);
   acceptor_.open(endpoint.protocol());
   acceptor_.set_option(tcp::acceptor::reuse_address(true));
   acceptor_.bind(endpoint);
   shared_.options = options;
+  shared_.options.max_clients = make_room_for_clients(options.max_clients, options.threads);
   shared_.options.port = acceptor_.local_endpoint().port();
   shared_.database = open_database(options);  // after the port: who cannot listen need not read a directory
   acceptor_.listen(4096);
@@ -64,6 +68,10 @@ Server::Server(const Options& options)
 Server::~Server() = default;
 
 bool Server::run() {
+  if (shared_.options.max_clients < wanted_clients_) {
+    std::fprintf(stderr, "resp_server: %zu clients at most, not %zu: a descriptor each, and there are not more\n",
+                 shared_.options.max_clients, wanted_clients_);
+  }
   asio::co_spawn(workers_.front()->context, accept(), asio::detached);
   asio::co_spawn(workers_.front()->context, end_in_order(), asio::detached);
   std::vector<std::thread> threads;
@@ -94,12 +102,12 @@ asio::awaitable<void> Server::accept() {
     Connection::Socket socket(worker.context);
     co_await acceptor_.async_accept(socket, asio::redirect_error(asio::use_awaitable, ec));
     if (!acceptor_.is_open()) co_return;
-    if (ec == asio::error::no_descriptors || ec == asio::error::no_buffer_space || ec == asio::error::no_memory) {
-      pause.expires_after(k_without_files);  // the connection stays in the queue: do not spin
+    if (ec == asio::error::connection_aborted) continue;  // that one went before it was accepted
+    if (ec) {  // no descriptors, of ours or of the whole machine, no memory: the connection stays in the queue
+      pause.expires_after(k_without_files);  // do not spin
       co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ec));
       continue;
     }
-    if (ec) continue;  // that one went before it was accepted
     shared_.accepted.fetch_add(1, std::memory_order_relaxed);
     if (shared_.clients.load(std::memory_order_relaxed) >= shared_.options.max_clients) {
       shared_.refused.fetch_add(1, std::memory_order_relaxed);

@@ -54,6 +54,7 @@ class Server {
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer drained_;  // cancelled when the last connection has gone
+  const std::size_t wanted_clients_;
   std::size_t next_worker_ = 0;
   bool stopping_ = false;
   bool ended_ = false;  // no thread runs: what is left of connections is only destroyed
