@@ -98,6 +98,7 @@ void memory(Call& call, Out out) {
   both("maxmemory", limit);
   fmt::format_to(out, "maxmemory_policy:noeviction\r\nmem_fragmentation_ratio:{:.2f}\r\nmem_allocator:libc\r\n",
                  stats.memory_bytes > 0 ? static_cast<double>(resident) / static_cast<double>(stats.memory_bytes) : 0.0);
+  fmt::format_to(out, "lazyfree_pending_objects:{}\r\n", call.view.unswept());
   fmt::format_to(out, "fluxmap_versions:{}\r\nfluxmap_pinned_versions:{}\r\n", stats.versions, stats.pinned_versions);
 }
 

@@ -47,6 +47,8 @@ class View {
   // keys past their deadline that it has not come to yet; else a walk.
   std::size_t size();
 
+  std::size_t unswept() { return count_records() - 1; }  // spaces given up and not yet empty
+
   void clear();                          // removes everything in the database
   void swap(unsigned a, unsigned b);     // the contents of two databases
   // The record of the spaces, where it was written: to be learned when the transaction has committed.
