@@ -94,7 +94,9 @@ void SpacesCache::update(const Entry& record) {
 
 void prepare_spaces(Database& database, std::uint64_t stamp) {
   Handle handle = database.handle();
-  if (handle.contains(k_spaces_record)) return;
+  bool is_there = false;
+  handle.visit(k_spaces_record, [&](const Entry& record) { is_there = record.data.size() == 4 * k_databases; });
+  if (is_there) return;
   const auto prepare = [stamp](Transaction& transaction) {
     std::vector<std::pair<std::string, Entry>> beginning_with_null = transaction.range("\0"s, "\1"s);
     for (const auto& [key, entry] : beginning_with_null) transaction.remove(key);
