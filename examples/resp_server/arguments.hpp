@@ -3,12 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "integer.hpp"
 #include "reply.hpp"
+#include "spaces.hpp"
 
 namespace resp {
 
@@ -38,6 +40,22 @@ inline std::optional<std::int64_t> integer_or_error(std::string_view text, Reply
   const auto value = parse_integer(text);
   if (!value) reply.error(k_not_an_integer);
   return value;
+}
+
+inline constexpr std::string_view k_no_such_database = "ERR DB index is out of range";
+
+inline bool is_int(std::int64_t value) noexcept {
+  return value >= std::numeric_limits<int>::min() && value <= std::numeric_limits<int>::max();
+}
+
+// Nothing: the error has been replied.
+inline std::optional<unsigned> database_or_error(std::string_view text, Reply& reply) {
+  const auto index = integer_or_error(text, reply);
+  if (!index) return std::nullopt;
+  if (*index >= 0 && *index < k_databases) return static_cast<unsigned>(*index);
+  reply.error(is_int(*index) ? k_no_such_database
+                             : "ERR value is out of range, value must between -2147483648 and 2147483647");
+  return std::nullopt;
 }
 
 inline std::string wrong_number_of_arguments(std::string_view command) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "client_list.hpp"
 #include "watches.hpp"
 
 namespace resp {
@@ -40,16 +41,25 @@ class Queue {
   std::size_t bytes_ = 0;
 };
 
+// CLIENT REPLY.
+enum class Answers { on, off, skip_next, skip_this };
+
 struct Client {
-  std::uint64_t id = 0;
+  ClientRecord record;
   std::string name;
+  unsigned database = 0;
+  bool authenticated = true;
+  Answers answers = Answers::on;
+  const Command* last_command = nullptr;
   bool closing = false;   // after the replies so far
+  bool cut_off = false;   // and without them
   bool in_multi = false;  // commands are queued
   bool in_exec = false;   // and now they are run
   bool broken = false;    // one of them was refused: EXEC will be
   Queue queue;
   Watcher watcher;
 
+  std::uint64_t id() const noexcept { return record.id; }
   void leave_multi() {
     in_multi = in_exec = broken = false;
     queue = {};

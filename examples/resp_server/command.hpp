@@ -26,10 +26,21 @@ struct Call {
 };
 
 enum class Kind : std::uint8_t {
-  plain,    // uses no keys
-  read,     // reads keys
-  write,    // may write them
-  session,  // changes how the connection goes on: not run but dealt with by the executor
+  plain,      // uses no keys
+  read,       // reads keys
+  write,      // may write them
+  session,    // changes how the connection goes on: not run but dealt with by the executor
+  container,  // of subcommands, which are commands of their own: "client|list"
+};
+
+enum Flag : std::uint8_t {
+  k_none = 0,
+  k_grows = 1,      // may take more memory
+  k_fast = 2,       // O(1) or O(log n)
+  k_admin = 4,      // for operators
+  k_no_auth = 8,    // allowed before AUTH
+  k_no_multi = 16,  // not allowed after MULTI
+  k_protected = 32, // only where the command line allows it
 };
 
 struct Command {
@@ -37,7 +48,8 @@ struct Command {
   int arity;              // arguments, the name included; negative: so many or more
   Kind kind;
   void (*run)(Call&);
-  int first_key = 0;  // where its keys stand, for COMMAND
+  unsigned flags = k_none;
+  int first_key = 0;  // where its keys stand
   int last_key = 0;
   int key_step = 0;
 
@@ -45,15 +57,32 @@ struct Command {
     const auto wanted = static_cast<std::size_t>(arity < 0 ? -arity : arity);
     return arity < 0 ? arguments >= wanted : arguments == wanted;
   }
+  bool is(Flag flag) const noexcept { return (flags & flag) != 0; }
 };
 
-const Command* find_command(std::string_view name) noexcept;  // in letters of any size; nullptr: none
-std::span<const Command> all_commands() noexcept;
+// By one word or, for a subcommand, two, in letters of any size; nullptr: there is none. A container is found where
+// there is no second word, or none that it knows.
+const Command* find_command(Args words) noexcept;
+const Command* find_command(std::string_view name) noexcept;  // "client|list"
+std::span<const Command> all_commands() noexcept;             // by name
+std::size_t index_of(const Command& command) noexcept;        // among all
 
 // The families. Each is a table in a file of its own.
+extern const std::span<const Command> k_session_commands;
 extern const std::span<const Command> k_string_commands;
+extern const std::span<const Command> k_number_commands;
+extern const std::span<const Command> k_range_commands;
+extern const std::span<const Command> k_bit_commands;
 extern const std::span<const Command> k_key_commands;
+extern const std::span<const Command> k_scan_commands;
+extern const std::span<const Command> k_database_commands;
 extern const std::span<const Command> k_expiry_commands;
-extern const std::span<const Command> k_admin_commands;
+extern const std::span<const Command> k_object_commands;
+extern const std::span<const Command> k_connection_commands;
+extern const std::span<const Command> k_client_commands;
+extern const std::span<const Command> k_config_commands;
+extern const std::span<const Command> k_command_commands;
+extern const std::span<const Command> k_server_commands;
+extern const std::span<const Command> k_debug_commands;
 
 }  // namespace resp

@@ -7,6 +7,8 @@
 #include <boost/intrusive/list.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,6 +28,9 @@ class Connection : public boost::intrusive::list_base_hook<boost::intrusive::lin
   using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
   Connection(Shared& shared, Socket socket, std::uint64_t id);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
 
   // Until the client goes, breaks the protocol, or is told to by stop().
   boost::asio::awaitable<void> run();
@@ -41,6 +46,8 @@ class Connection : public boost::intrusive::list_base_hook<boost::intrusive::lin
     bad,  // and nothing can be made of what follows: fault_ says why
   };
   Parsed parse_requests();
+  void adjust_parser();
+  void tell_others();
   bool try_send();
   boost::asio::awaitable<bool> send_replies();
 
@@ -57,6 +64,7 @@ class Connection : public boost::intrusive::list_base_hook<boost::intrusive::lin
   std::string fault_;
   std::size_t sent_ = 0;  // of the replies
   bool stopping_ = false;
+  std::shared_ptr<Connection*> alive_ = std::make_shared<Connection*>(this);  // what is posted to us looks at it
 };
 
 }  // namespace resp

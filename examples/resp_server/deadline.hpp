@@ -10,6 +10,8 @@ namespace resp {
 struct TimeUnit {
   bool seconds;
   bool relative;
+
+  friend bool operator==(const TimeUnit&, const TimeUnit&) = default;
 };
 
 // The deadline in milliseconds since 1970; nothing where it cannot be told in 64 bits.

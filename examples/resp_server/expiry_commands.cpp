@@ -54,18 +54,18 @@ std::optional<Condition> parse_condition(Call& call) {
 }
 
 void expire(Call& call, TimeUnit unit, std::string_view name) {
+  const auto condition = parse_condition(call);
+  if (!condition) return;
   const auto time = integer_or_error(call.args[2], call.reply);
   if (!time) return;
   const auto deadline = deadline_of(*time, unit, call.view.now());
   if (!deadline) return call.reply.error("ERR invalid expire time in '" + std::string(name) + "' command");
-  const auto condition = parse_condition(call);
-  if (!condition) return;
   const Entry* const entry = call.view.get(call.args[1]);
   if (entry == nullptr || !condition->allows(entry->deadline, *deadline)) return call.reply.integer(0);
   if (*deadline <= call.view.now()) {
     call.view.remove(call.args[1]);
   } else {
-    call.view.put(call.args[1], std::string(entry->data), *deadline);
+    call.view.put(call.args[1], std::string(entry->data), *deadline, form_of(*entry));
   }
   call.reply.integer(1);
 }
@@ -90,20 +90,20 @@ void millisecond_of_expiry(Call& call) { tell_deadline(call, {false, false}); }
 void persist(Call& call) {
   const Entry* const entry = call.view.get(call.args[1]);
   if (entry == nullptr || entry->deadline == 0) return call.reply.integer(0);
-  call.view.put(call.args[1], std::string(entry->data));
+  call.view.put(call.args[1], std::string(entry->data), 0, form_of(*entry));
   call.reply.integer(1);
 }
 
 constexpr std::array k_commands{
-    Command{"expire", -3, Kind::write, expire_in_seconds, 1, 1, 1},
-    Command{"pexpire", -3, Kind::write, expire_in_milliseconds, 1, 1, 1},
-    Command{"expireat", -3, Kind::write, expire_at_second, 1, 1, 1},
-    Command{"pexpireat", -3, Kind::write, expire_at_millisecond, 1, 1, 1},
-    Command{"ttl", 2, Kind::read, seconds_left, 1, 1, 1},
-    Command{"pttl", 2, Kind::read, milliseconds_left, 1, 1, 1},
-    Command{"expiretime", 2, Kind::read, second_of_expiry, 1, 1, 1},
-    Command{"pexpiretime", 2, Kind::read, millisecond_of_expiry, 1, 1, 1},
-    Command{"persist", 2, Kind::write, persist, 1, 1, 1},
+    Command{"expire", -3, Kind::write, expire_in_seconds, k_fast, 1, 1, 1},
+    Command{"pexpire", -3, Kind::write, expire_in_milliseconds, k_fast, 1, 1, 1},
+    Command{"expireat", -3, Kind::write, expire_at_second, k_fast, 1, 1, 1},
+    Command{"pexpireat", -3, Kind::write, expire_at_millisecond, k_fast, 1, 1, 1},
+    Command{"ttl", 2, Kind::read, seconds_left, k_fast, 1, 1, 1},
+    Command{"pttl", 2, Kind::read, milliseconds_left, k_fast, 1, 1, 1},
+    Command{"expiretime", 2, Kind::read, second_of_expiry, k_fast, 1, 1, 1},
+    Command{"pexpiretime", 2, Kind::read, millisecond_of_expiry, k_fast, 1, 1, 1},
+    Command{"persist", 2, Kind::write, persist, k_fast, 1, 1, 1},
 };
 
 }  // namespace

@@ -1,17 +1,11 @@
-// Keys, whatever they hold: DEL, EXISTS, TYPE, KEYS, SCAN, DBSIZE, FLUSHALL.
-#include <algorithm>
+// Keys, whatever they hold: DEL, EXISTS, TYPE, RENAME, COPY, MOVE.
 #include <array>
-#include <charconv>
 #include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "arguments.hpp"
 #include "command.hpp"
-#include "glob.hpp"
 
 namespace resp {
 namespace {
@@ -30,106 +24,74 @@ void count_existing(Call& call) {  // a key that is named twice counts twice
 
 void type(Call& call) { call.reply.simple(call.view.get(call.args[1]) != nullptr ? "string" : "none"); }
 
-void keys(Call& call) {
-  const std::string_view pattern = call.args[1], prefix = literal_prefix(pattern);
-  std::vector<std::string> found;  // the reply begins with how many there are
-  call.view.walk(prefix, [&](std::string_view key, const Entry&) {
-    if (!key.starts_with(prefix)) return false;
-    if (glob_matches(pattern, key)) found.emplace_back(key);
-    return true;
-  });
-  call.reply.array(found.size());
-  for (const std::string& key : found) call.reply.bulk(key);
-}
-
-struct ScanOptions {
-  std::string_view pattern = "*";
-  std::int64_t count = 10;
-  bool strings = true;
-};
-
-std::optional<ScanOptions> parse_scan_options(Call& call) {
-  ScanOptions options;
-  for (std::size_t at = 2; at < call.args.size(); at += 2) {
-    const bool has_value = at + 1 < call.args.size();
-    if (has_value && is_keyword(call.args[at], "count")) {
-      const auto count = integer_or_error(call.args[at + 1], call.reply);
-      if (!count) return std::nullopt;
-      options.count = *count;
-      if (options.count >= 1) continue;
-    } else if (has_value && is_keyword(call.args[at], "match")) {
-      options.pattern = call.args[at + 1];
-      continue;
-    } else if (has_value && is_keyword(call.args[at], "type")) {
-      options.strings = is_keyword(call.args[at + 1], "string");
-      continue;
-    }
-    call.reply.error(k_syntax_error);
-    return std::nullopt;
+// Where a key is moved to another name, its time to live goes along.
+void rename(Call& call, bool if_absent) {
+  const std::string_view from = call.args[1], to = call.args[2];
+  const Entry* const entry = call.view.get(from);
+  if (entry == nullptr) return call.reply.error("ERR no such key");
+  const bool stays = from == to || (if_absent && call.view.get(to) != nullptr);
+  if (!stays) {
+    call.view.put(to, std::string(entry->data), entry->deadline, form_of(*entry));
+    call.view.remove(from);
   }
-  return options;
+  if (!if_absent) return call.reply.ok();
+  call.reply.integer(stays ? 0 : 1);
 }
+void rename_always(Call& call) { rename(call, false); }
+void rename_if_absent(Call& call) { rename(call, true); }
 
-// A stretch of the keys in order, `count` of them looked at. See cursors.hpp for what that guarantees.
-void scan(Call& call) {
-  std::uint64_t cursor = 0;
-  const std::string_view text = call.args[1];
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cursor);
-  const bool is_number = error == std::errc{} && end == text.data() + text.size();
-  const auto behind = cursor != 0 && is_number ? call.shared.cursors.find(cursor) : std::string();
-  if (!is_number || !behind) return call.reply.error("ERR invalid cursor");
-  const auto options = parse_scan_options(call);
-  if (!options) return;
+constexpr std::string_view k_same_object = "ERR source and destination objects are the same";
 
-  const std::string_view prefix = literal_prefix(options->pattern);
-  const std::string first = cursor != 0 ? *behind + '\0' : std::string();  // the next string there can be
-  std::vector<std::string> found;
-  std::int64_t seen = 0;
-  std::string last;
-  bool more = false;
-  call.view.walk(std::max(std::string_view(first), prefix), [&](std::string_view key, const Entry&) {
-    if (!key.starts_with(prefix)) return false;
-    if (seen == options->count) {
-      more = true;
-      return false;
+void copy(Call& call) {
+  const unsigned source = call.view.database();
+  unsigned target = source;
+  bool replace = false;
+  for (std::size_t at = 3; at < call.args.size(); ++at) {
+    if (is_keyword(call.args[at], "replace")) {
+      replace = true;
+    } else if (is_keyword(call.args[at], "db") && at + 1 < call.args.size()) {
+      const auto database = database_or_error(call.args[++at], call.reply);
+      if (!database) return;
+      target = *database;
+    } else {
+      return call.reply.error(k_syntax_error);
     }
-    ++seen;
-    last = key;
-    if (options->strings && glob_matches(options->pattern, key)) found.emplace_back(key);
-    return true;
-  });
-  call.reply.array(2);
-  call.reply.bulk(more ? std::to_string(call.shared.cursors.remember(last)) : "0");
-  call.reply.array(found.size());
-  for (const std::string& key : found) call.reply.bulk(key);
+  }
+  if (source == target && call.args[1] == call.args[2]) return call.reply.error(k_same_object);
+  const Entry* const entry = call.view.get(call.args[1]);
+  if (entry == nullptr) return call.reply.integer(0);
+  call.view.select(target);
+  const bool refused = !replace && call.view.get(call.args[2]) != nullptr;
+  if (!refused) call.view.put(call.args[2], std::string(entry->data), entry->deadline, form_of(*entry));
+  call.view.select(source);
+  call.reply.integer(refused ? 0 : 1);
 }
 
-void size(Call& call) { call.reply.integer(call.view.size()); }
-
-void flush(Call& call) {
-  const bool plain = call.args.size() == 1;
-  const bool known = call.args.size() == 2 && (is_keyword(call.args[1], "async") || is_keyword(call.args[1], "sync"));
-  if (!plain && !known) return call.reply.error(k_syntax_error);
-  std::vector<std::string> all;
-  call.view.walk({}, [&](std::string_view key, const Entry&) {
-    all.emplace_back(key);
-    return true;
-  });
-  for (const std::string& key : all) call.view.remove(key);
-  call.reply.ok();
+void move(Call& call) {
+  const unsigned source = call.view.database();
+  const auto target = database_or_error(call.args[2], call.reply);
+  if (!target) return;
+  if (source == *target) return call.reply.error(k_same_object);
+  const Entry* const entry = call.view.get(call.args[1]);
+  if (entry == nullptr) return call.reply.integer(0);
+  call.view.select(*target);
+  const bool refused = call.view.get(call.args[1]) != nullptr;
+  if (!refused) call.view.put(call.args[1], std::string(entry->data), entry->deadline, form_of(*entry));
+  call.view.select(source);
+  if (!refused) call.view.remove(call.args[1]);
+  call.reply.integer(refused ? 0 : 1);
 }
 
 constexpr std::array k_commands{
-    Command{"del", -2, Kind::write, remove, 1, -1, 1},
-    Command{"unlink", -2, Kind::write, remove, 1, -1, 1},
-    Command{"exists", -2, Kind::read, count_existing, 1, -1, 1},
-    Command{"touch", -2, Kind::read, count_existing, 1, -1, 1},
-    Command{"type", 2, Kind::read, type, 1, 1, 1},
-    Command{"keys", 2, Kind::read, keys},
-    Command{"scan", -2, Kind::read, scan},
-    Command{"dbsize", 1, Kind::read, size},
-    Command{"flushall", -1, Kind::write, flush},
-    Command{"flushdb", -1, Kind::write, flush},
+    Command{"del", -2, Kind::write, remove, k_none, 1, -1, 1},
+    Command{"unlink", -2, Kind::write, remove, k_fast, 1, -1, 1},
+    Command{"exists", -2, Kind::read, count_existing, k_fast, 1, -1, 1},
+    Command{"touch", -2, Kind::read, count_existing, k_fast, 1, -1, 1},
+    Command{"type", 2, Kind::read, type, k_fast, 1, 1, 1},
+    Command{"rename", 3, Kind::write, rename_always, k_none, 1, 2, 1},
+    Command{"renamenx", 3, Kind::write, rename_if_absent, k_fast, 1, 2, 1},
+    Command{"copy", -3, Kind::write, copy, k_grows, 1, 2, 1},
+    Command{"move", 3, Kind::write, move, k_fast, 1, 1, 1},
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -28,6 +29,10 @@ const char* const k_usage =
     "  --max-args N      arguments of a command (default 1048576)\n"
     "  --max-query N     bytes of a command, and of all that a MULTI queues (default 256 MiB)\n"
     "  --max-queued N    commands that a MULTI queues (default 65536)\n"
+    "  --max-memory N    bytes, above which writes that need more are refused (default 0: no limit)\n"
+    "  --requirepass P   the password that clients must give (default: none); others can read it in the list of\n"
+    "                    processes: --requirepass-file takes it from the first line of a file\n"
+    "  --enable-debug-command  allows DEBUG, for tests of client libraries\n"
     "  --help            print this\n";
 
 namespace {
@@ -43,6 +48,13 @@ Number number(std::string_view option, std::string_view text, Number least, Numb
   return value;
 }
 
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  if (!std::getline(file, line) || line.empty()) throw std::runtime_error("no password could be read from " + path);
+  return line;
+}
+
 Durability durability(std::string_view text) {
   if (text == "memory") return Durability::memory;
   if (text == "relaxed") return Durability::relaxed;
@@ -54,7 +66,7 @@ Durability durability(std::string_view text) {
 
 Options parse_options(int argc, char** argv) {
   constexpr int with = required_argument;
-  constexpr std::array<option, 12> known{{{"port", with, nullptr, 'p'},
+  constexpr std::array<option, 16> known{{{"port", with, nullptr, 'p'},
                                           {"bind", with, nullptr, 'b'},
                                           {"dir", with, nullptr, 'd'},
                                           {"durability", with, nullptr, 'D'},
@@ -64,6 +76,10 @@ Options parse_options(int argc, char** argv) {
                                           {"max-args", with, nullptr, 'A'},
                                           {"max-query", with, nullptr, 'Q'},
                                           {"max-queued", with, nullptr, 'M'},
+                                          {"max-memory", with, nullptr, 'm'},
+                                          {"requirepass", with, nullptr, 'P'},
+                                          {"requirepass-file", with, nullptr, 'F'},
+                                          {"enable-debug-command", no_argument, nullptr, 'X'},
                                           {"help", no_argument, nullptr, 'h'},
                                           {nullptr, 0, nullptr, 0}}};
   constexpr std::size_t gigabytes = std::size_t{1} << 34;
@@ -105,6 +121,18 @@ Options parse_options(int argc, char** argv) {
         break;
       case 'M':
         options.max_queued = size(1, 1'000'000'000);
+        break;
+      case 'm':
+        options.max_memory = size(0, std::size_t{1} << 50);
+        break;
+      case 'P':
+        options.password = value;
+        break;
+      case 'F':
+        options.password = first_line(std::string(value));
+        break;
+      case 'X':
+        options.debug = true;
         break;
       case 'h':
         options.help = true;

@@ -17,9 +17,12 @@ struct Options {
   std::string directory = "resp-server-data";
   Durability durability = Durability::relaxed;
   unsigned threads = 1;
-  std::size_t max_clients = 10000;
+  std::size_t max_clients = 10000;  // fewer where there are not as many descriptors: see descriptors.hpp
   RequestLimits request;
   std::size_t max_query = std::size_t{256} << 20;  // bytes of one request, and of all that a MULTI has queued
+  std::size_t max_memory = 0;                      // bytes, above which writes that take more are refused; 0: no limit
+  std::string password;                            // empty: none is asked for
+  bool debug = false;                              // DEBUG is allowed
   std::size_t max_queued = 65536;                  // commands that a MULTI may queue
   bool help = false;
 };

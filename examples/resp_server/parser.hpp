@@ -38,6 +38,11 @@ class RequestParser {
 
   explicit RequestParser(const RequestLimits& limits) noexcept : limits_(limits) {}
 
+  // For what comes from now on.
+  void set_limits(const RequestLimits& limits) noexcept { limits_ = limits; }
+  // Whoever has not said the password yet is believed little.
+  void set_trusted(bool trusted) noexcept { trusted_ = trusted; }
+
   // Looks for one request at the beginning of `input`. On `complete` its arguments are appended to `arguments`; there
   // may be none (an empty line, an empty array), which is no request. They point into `input`, those of an inline
   // command into the parser: until forget_words().
@@ -91,6 +96,7 @@ class RequestParser {
     if (status != Status::complete) return status;
     const auto count = parse_integer(line.substr(1));
     if (!count || *count > static_cast<std::int64_t>(limits_.arguments)) return fail("invalid multibulk length");
+    if (!trusted_ && *count > k_untrusted_arguments) return fail("unauthenticated multibulk length");
     missing_ = *count > 0 ? static_cast<std::size_t>(*count) : 0;
     counted_ = true;
     position_ = line_end_;
@@ -109,6 +115,7 @@ class RequestParser {
       if (!length || *length < 0 || static_cast<std::uint64_t>(*length) > limits_.bulk) {
         return fail("invalid bulk length");
       }
+      if (!trusted_ && *length > k_untrusted_bulk) return fail("unauthenticated bulk length");
       bulk_ = static_cast<std::size_t>(*length);
       position_ = line_end_;
     }
@@ -133,8 +140,11 @@ class RequestParser {
   }
 
   static constexpr std::size_t k_kept_places = 1024;
+  static constexpr std::int64_t k_untrusted_arguments = 10;
+  static constexpr std::int64_t k_untrusted_bulk = 16384;
 
-  const RequestLimits limits_;
+  RequestLimits limits_;
+  bool trusted_ = true;
   std::size_t position_ = 0;                                 // everything before it has been understood
   std::size_t searched_ = 0;                                 // there is no end of a line between position_ and here
   std::size_t line_end_ = 0;                                 // where the line after the last one found begins

@@ -25,6 +25,7 @@ class ReadBuffer {
     if (capacity_ - end_ < k_least_room) make_room();
     return {memory_.get() + end_, capacity_ - end_};
   }
+  std::size_t free() const noexcept { return capacity_ - end_; }
   void add(std::size_t bytes) noexcept { end_ += bytes; }
   void use_up(std::size_t bytes) noexcept { begin_ += bytes; }
 

@@ -47,6 +47,29 @@ class Reply {
     if (protocol_ < 3) return array(2 * pairs);
     number('%', pairs);
   }
+  void set(std::size_t items) { number(protocol_ < 3 ? '*' : '~', items); }
+  void push(std::size_t items) { number(protocol_ < 3 ? '*' : '>', items); }
+  // In front of a reply, about which it says something; RESP2 has no such thing.
+  void attributes(std::size_t pairs) { number('|', pairs); }
+  void boolean(bool value) {
+    if (protocol_ < 3) return integer(value ? 1 : 0);
+    out_ += value ? "#t\r\n" : "#f\r\n";
+  }
+  void decimal(std::string_view number) {
+    if (protocol_ < 3) return bulk(number);
+    line(',', number);
+  }
+  void big_number(std::string_view number) {
+    if (protocol_ < 3) return bulk(number);
+    line('(', number);
+  }
+  // An array whose length is known only after its items, which have been appended since `begin`.
+  void array_since(std::size_t begin, std::size_t items) {
+    const std::string text = out_.substr(begin);
+    out_.resize(begin);
+    array(items);
+    out_ += text;
+  }
 
   int protocol() const noexcept { return protocol_; }
   void set_protocol(int protocol) noexcept { protocol_ = protocol; }

@@ -21,6 +21,10 @@
 #include <thread>
 #include <utility>
 
+#include "command.hpp"
+#include "descriptors.hpp"
+#include "spaces.hpp"
+
 namespace resp {
 
 namespace asio = boost::asio;
@@ -43,28 +47,42 @@ std::shared_ptr<Database> open_database(const Options& options) {
 }  // namespace
 
 Server::Server(const Options& options)
-    : workers_([&] {
+    : shared_(options, all_commands().size()), workers_([&] {
         std::vector<std::unique_ptr<Worker>> workers;
         for (unsigned i = 0; i < options.threads; ++i) workers.push_back(std::make_unique<Worker>());
         return workers;
       }()),
       acceptor_(workers_.front()->context),
+      sweeper_(shared_, workers_.front()->context),
       signals_(workers_.front()->context, SIGINT, SIGTERM),
-      drained_(workers_.front()->context) {
+      drained_(workers_.front()->context),
+      wanted_clients_(options.max_clients) {
   const tcp::endpoint endpoint(asio::ip::make_address(options.bind), options.port);
   acceptor_.open(endpoint.protocol());
   acceptor_.set_option(tcp::acceptor::reuse_address(true));
   acceptor_.bind(endpoint);
-  shared_.options = options;
+  shared_.options.max_clients = make_room_for_clients(options.max_clients, options.threads);
+  shared_.settings.set_max_clients(shared_.options.max_clients);
   shared_.options.port = acceptor_.local_endpoint().port();
   shared_.database = open_database(options);  // after the port: who cannot listen need not read a directory
+  prepare_spaces(*shared_.database, shared_.next_stamp());
+  shared_.database->handle().visit(k_spaces_record, [&](const Entry& record) { shared_.spaces.learn(record); });
+  shared_.saved_at = milliseconds_now() / 1000;
+  shared_.wake_sweeper = [this] { sweeper_.wake(); };
+  shared_.shut_down = [] { std::raise(SIGTERM); };
+  shared_.start_checkpoint = [this] { asio::co_spawn(workers_.front()->context, checkpoint(), asio::detached); };
   acceptor_.listen(4096);
 }
 
 Server::~Server() = default;
 
 bool Server::run() {
+  if (shared_.options.max_clients < wanted_clients_) {
+    std::fprintf(stderr, "resp_server: %zu clients at most, not %zu: a descriptor each, and there are not more\n",
+                 shared_.options.max_clients, wanted_clients_);
+  }
   asio::co_spawn(workers_.front()->context, accept(), asio::detached);
+  asio::co_spawn(workers_.front()->context, sweeper_.run(), asio::detached);
   asio::co_spawn(workers_.front()->context, end_in_order(), asio::detached);
   std::vector<std::thread> threads;
   for (std::size_t i = 1; i < workers_.size(); ++i) threads.emplace_back([this, i] { run_worker(*workers_[i]); });
@@ -94,15 +112,15 @@ asio::awaitable<void> Server::accept() {
     Connection::Socket socket(worker.context);
     co_await acceptor_.async_accept(socket, asio::redirect_error(asio::use_awaitable, ec));
     if (!acceptor_.is_open()) co_return;
-    if (ec == asio::error::no_descriptors || ec == asio::error::no_buffer_space || ec == asio::error::no_memory) {
-      pause.expires_after(k_without_files);  // the connection stays in the queue: do not spin
+    if (ec == asio::error::connection_aborted) continue;  // that one went before it was accepted
+    if (ec) {  // no descriptors, of ours or of the whole machine, no memory: the connection stays in the queue
+      pause.expires_after(k_without_files);  // do not spin
       co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ec));
       continue;
     }
-    if (ec) continue;  // that one went before it was accepted
-    shared_.accepted.fetch_add(1, std::memory_order_relaxed);
-    if (shared_.clients.load(std::memory_order_relaxed) >= shared_.options.max_clients) {
-      shared_.refused.fetch_add(1, std::memory_order_relaxed);
+    shared_.counters.accepted.add();
+    if (shared_.clients.load(std::memory_order_relaxed) >= shared_.settings.max_clients()) {
+      shared_.counters.refused.add();
       constexpr std::string_view sorry = "-ERR max number of clients reached\r\n";
       socket.non_blocking(true, ec);
       socket.write_some(asio::buffer(sorry), ec);
@@ -128,6 +146,15 @@ asio::awaitable<void> Server::serve(Worker& worker, std::unique_ptr<Connection> 
   worker.connections.push_back(*connection);
   co_await connection->run();
   connection.reset();  // before it counts as gone
+}
+
+asio::awaitable<void> Server::checkpoint() {
+  try {
+    co_await shared_.database->checkpoint();
+    shared_.saved_at = milliseconds_now() / 1000;
+  } catch (const boost::system::system_error& error) {
+    std::fprintf(stderr, "resp_server: %s\n", error.what());
+  }
 }
 
 template <class F>

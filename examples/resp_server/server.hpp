@@ -17,6 +17,7 @@
 #include "connection.hpp"
 #include "options.hpp"
 #include "shared.hpp"
+#include "sweeper.hpp"
 
 namespace resp {
 
@@ -45,6 +46,7 @@ class Server {
   boost::asio::awaitable<void> accept();
   boost::asio::awaitable<void> serve(Worker& worker, std::unique_ptr<Connection> connection);
   boost::asio::awaitable<void> end_in_order();
+  boost::asio::awaitable<void> checkpoint();
   template <class F>
   void for_each_connection(F f);
   void run_worker(Worker& worker);
@@ -52,8 +54,10 @@ class Server {
   Shared shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
   boost::asio::ip::tcp::acceptor acceptor_;
+  Sweeper sweeper_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer drained_;  // cancelled when the last connection has gone
+  const std::size_t wanted_clients_;
   std::size_t next_worker_ = 0;
   bool stopping_ = false;
   bool ended_ = false;  // no thread runs: what is left of connections is only destroyed

@@ -30,6 +30,24 @@ inline std::optional<std::int64_t> positive_deadline(Call& call, std::string_vie
   return deadline;
 }
 
+// EX, PX, EXAT or PXAT and its time at `at`, which is left at the last word of it. The same may stand there again, the
+// last one counts; another than `unit` may not. False: it is none of them.
+inline bool parse_expiry(Args args, std::size_t& at, std::optional<TimeUnit>& unit, std::string_view& time) {
+  struct Option {
+    std::string_view keyword;
+    TimeUnit unit;
+  };
+  constexpr Option options[] = {{"ex", {true, true}}, {"px", {false, true}}, {"exat", {true, false}}, {"pxat", {false, false}}};
+  for (const Option& option : options) {
+    if (!is_keyword(args[at], option.keyword)) continue;
+    if (at + 1 == args.size() || (unit && *unit != option.unit)) return false;
+    unit = option.unit;
+    time = args[++at];
+    return true;
+  }
+  return false;
+}
+
 // Nothing: the error has been replied.
 inline std::optional<SetOptions> parse_set_options(Call& call) {
   SetOptions options;
@@ -37,12 +55,6 @@ inline std::optional<SetOptions> parse_set_options(Call& call) {
   std::string_view time;
   for (std::size_t at = 3; at < call.args.size(); ++at) {
     const std::string_view word = call.args[at];
-    const auto expiry = [&](std::string_view keyword, TimeUnit asked) {
-      if (!is_keyword(word, keyword) || unit || options.keep_deadline || at + 1 == call.args.size()) return false;
-      unit = asked;
-      time = call.args[++at];
-      return true;
-    };
     if (is_keyword(word, "nx") && !options.if_present) {
       options.if_absent = true;
     } else if (is_keyword(word, "xx") && !options.if_absent) {
@@ -51,8 +63,7 @@ inline std::optional<SetOptions> parse_set_options(Call& call) {
       options.get = true;
     } else if (is_keyword(word, "keepttl") && !unit) {
       options.keep_deadline = true;
-    } else if (!expiry("ex", {true, true}) && !expiry("px", {false, true}) && !expiry("exat", {true, false}) &&
-               !expiry("pxat", {false, false})) {
+    } else if (options.keep_deadline || !parse_expiry(call.args, at, unit, time)) {
       call.reply.error(k_syntax_error);
       return std::nullopt;
     }

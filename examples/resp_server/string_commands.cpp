@@ -2,7 +2,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -62,6 +62,33 @@ void get_and_delete(Call& call) {
   call.view.remove(call.args[1]);
 }
 
+// The time to live is looked at only where there is a key.
+void get_and_expire(Call& call) {
+  std::optional<TimeUnit> unit;
+  std::string_view time;
+  bool persist = false;
+  for (std::size_t at = 2; at < call.args.size(); ++at) {
+    const std::string_view word = call.args[at];
+    if (is_keyword(word, "persist") && !unit) {
+      persist = true;
+    } else if (persist || !parse_expiry(call.args, at, unit, time)) {
+      return call.reply.error(k_syntax_error);
+    }
+  }
+  const Entry* const entry = call.view.get(call.args[1]);
+  if (entry == nullptr) return call.reply.null();
+  std::int64_t deadline = 0;
+  if (unit) {
+    const auto asked = positive_deadline(call, time, *unit, "getex");
+    if (!asked) return;
+    deadline = *asked;
+  }
+  call.reply.bulk(entry->data);
+  if (unit || (persist && entry->deadline != 0)) {
+    call.view.put(call.args[1], std::string(entry->data), deadline, form_of(*entry));
+  }
+}
+
 void get_many(Call& call) {
   call.reply.array(call.args.size() - 1);
   for (const std::string_view key : call.args.subspan(1)) reply_value(call.reply, call.view.get(key));
@@ -88,39 +115,14 @@ void set_many_if_absent(Call& call) {
   call.reply.integer(absent ? 1 : 0);
 }
 
-void add(Call& call, std::int64_t by) {
-  const Entry* const old = call.view.get(call.args[1]);
-  std::int64_t value = 0;
-  if (old != nullptr) {
-    const auto number = integer_or_error(old->data, call.reply);
-    if (!number) return;
-    value = *number;
-  }
-  if (__builtin_add_overflow(value, by, &value)) {
-    return call.reply.error("ERR increment or decrement would overflow");
-  }
-  call.view.put(call.args[1], std::to_string(value), old != nullptr ? old->deadline : 0);
-  call.reply.integer(value);
-}
-void increment(Call& call) { add(call, 1); }
-void decrement(Call& call) { add(call, -1); }
-void increment_by(Call& call) {
-  if (const auto by = integer_or_error(call.args[2], call.reply)) add(call, *by);
-}
-void decrement_by(Call& call) {
-  const auto by = integer_or_error(call.args[2], call.reply);
-  if (!by) return;
-  if (*by == std::numeric_limits<std::int64_t>::min()) return call.reply.error("ERR decrement would overflow");
-  add(call, -*by);
-}
-
 void append(Call& call) {
   const Entry* const old = call.view.get(call.args[1]);
   std::string data = old != nullptr ? old->data : std::string();
-  if (data.size() + call.args[2].size() > call.shared.options.request.bulk) return call.reply.error(k_too_long);
+  if (data.size() + call.args[2].size() > call.shared.settings.max_bulk()) return call.reply.error(k_too_long);
   data += call.args[2];
   const std::size_t length = data.size();
-  call.view.put(call.args[1], std::move(data), old != nullptr ? old->deadline : 0);
+  const Form form = old != nullptr ? Form::edited : Form::by_content;
+  call.view.put(call.args[1], std::move(data), old != nullptr ? old->deadline : 0, form);
   call.reply.integer(length);
 }
 
@@ -130,22 +132,19 @@ void length(Call& call) {
 }
 
 constexpr std::array k_commands{
-    Command{"get", 2, Kind::read, get, 1, 1, 1},
-    Command{"set", -3, Kind::write, set, 1, 1, 1},
-    Command{"setnx", 3, Kind::write, set_if_absent, 1, 1, 1},
-    Command{"setex", 4, Kind::write, set_for_seconds, 1, 1, 1},
-    Command{"psetex", 4, Kind::write, set_for_milliseconds, 1, 1, 1},
-    Command{"getset", 3, Kind::write, get_and_set, 1, 1, 1},
-    Command{"getdel", 2, Kind::write, get_and_delete, 1, 1, 1},
-    Command{"mget", -2, Kind::read, get_many, 1, -1, 1},
-    Command{"mset", -3, Kind::write, set_many, 1, -1, 2},
-    Command{"msetnx", -3, Kind::write, set_many_if_absent, 1, -1, 2},
-    Command{"incr", 2, Kind::write, increment, 1, 1, 1},
-    Command{"decr", 2, Kind::write, decrement, 1, 1, 1},
-    Command{"incrby", 3, Kind::write, increment_by, 1, 1, 1},
-    Command{"decrby", 3, Kind::write, decrement_by, 1, 1, 1},
-    Command{"append", 3, Kind::write, append, 1, 1, 1},
-    Command{"strlen", 2, Kind::read, length, 1, 1, 1},
+    Command{"get", 2, Kind::read, get, k_fast, 1, 1, 1},
+    Command{"set", -3, Kind::write, set, k_grows, 1, 1, 1},
+    Command{"setnx", 3, Kind::write, set_if_absent, k_grows | k_fast, 1, 1, 1},
+    Command{"setex", 4, Kind::write, set_for_seconds, k_grows, 1, 1, 1},
+    Command{"psetex", 4, Kind::write, set_for_milliseconds, k_grows, 1, 1, 1},
+    Command{"getset", 3, Kind::write, get_and_set, k_grows | k_fast, 1, 1, 1},
+    Command{"getdel", 2, Kind::write, get_and_delete, k_fast, 1, 1, 1},
+    Command{"getex", -2, Kind::write, get_and_expire, k_fast, 1, 1, 1},
+    Command{"mget", -2, Kind::read, get_many, k_fast, 1, -1, 1},
+    Command{"mset", -3, Kind::write, set_many, k_grows, 1, -1, 2},
+    Command{"msetnx", -3, Kind::write, set_many_if_absent, k_grows, 1, -1, 2},
+    Command{"append", 3, Kind::write, append, k_grows | k_fast, 1, 1, 1},
+    Command{"strlen", 2, Kind::read, length, k_fast, 1, 1, 1},
 };
 
 }  // namespace

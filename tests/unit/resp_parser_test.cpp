@@ -1,14 +1,18 @@
-// The parser of examples/resp_server: whole requests, half ones, and what is no request at all; and its glob patterns.
+// The parser of examples/resp_server: whole requests, half ones, and what is no request at all; its glob patterns, and
+// the cursors of SCAN.
 #include "../../examples/resp_server/parser.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "../../examples/resp_server/cursors.hpp"
 #include "../../examples/resp_server/glob.hpp"
 #include "support/catch.hpp"
 #include "support/seed.hpp"
@@ -20,6 +24,7 @@ using resp::literal_prefix;
 using resp::parse_integer;
 using resp::RequestLimits;
 using resp::RequestParser;
+using resp::ScanCursors;
 using Status = RequestParser::Status;
 using Words = std::vector<std::string>;
 
@@ -214,6 +219,51 @@ TEST_CASE("no_glob_takes_exponential_time") {
   std::string pattern;
   for (int i = 0; i < 1000; ++i) pattern += "a*";
   CHECK_FALSE(glob_matches(pattern + "b", std::string(10000, 'a')));
+}
+
+TEST_CASE("who_has_said_no_password_is_believed_little") {
+  const auto error_of_a_stranger = [](std::string_view bytes) {
+    RequestParser parser(RequestLimits{});
+    parser.set_trusted(false);
+    std::vector<std::string_view> words;
+    return parser.parse(bytes, words) == Status::failed ? parser.error() : std::string();
+  };
+  CHECK(error_of_a_stranger("*10\r\n").empty());
+  CHECK(error_of_a_stranger("*11\r\n") == "Protocol error: unauthenticated multibulk length");
+  CHECK(error_of_a_stranger("*1\r\n$16384\r\n").empty());
+  CHECK(error_of_a_stranger("*1\r\n$16385\r\n") == "Protocol error: unauthenticated bulk length");
+  CHECK(error_of_a_stranger("*2\r\n$4\r\nAUTH\r\n$1\r\nx\r\n").empty());
+}
+
+TEST_CASE("a_cursor_stands_for_its_key_in_every_run") {
+  // As a client may have been given them by an earlier run.
+  CHECK(ScanCursors::of("") == 8927754533097244u);
+  CHECK(ScanCursors::of("key:000123") == 3887169076032495u);
+  CHECK(ScanCursors::of(std::string("\0\xff", 2)) == 605868365191738u);
+
+  ScanCursors cursors;
+  fluxmap_test::SplitMix random(fluxmap_test::seed("a_cursor_stands_for_its_key_in_every_run"));
+  std::map<std::uint64_t, std::string> given;
+  for (int i = 0; i < 20000; ++i) {
+    const std::string key = std::to_string(random.below(1'000'000));
+    const std::uint64_t cursor = cursors.remember(key);
+    CHECK(cursor > 0);
+    CHECK(cursor < std::uint64_t{1} << 53);  // a double holds it
+    CHECK(given.emplace(cursor, key).first->second == key);
+    CHECK(cursors.find(cursor) == key);
+    CHECK(cursors.remember(key) == cursor);
+  }
+  CHECK(cursors.find(1) == std::nullopt);
+}
+
+TEST_CASE("cursors_are_forgotten_before_they_take_much_memory") {
+  ScanCursors cursors;
+  const std::uint64_t first = cursors.remember("first");
+  for (int i = 0; i < 300; ++i) cursors.remember(std::to_string(i) + std::string(100'000, 'x'));  // 30 MB
+  CHECK(cursors.find(first) == std::nullopt);
+  CHECK(ScanCursors::of("first") == first);  // it is found among the keys
+  const std::uint64_t large = cursors.remember(std::string(20'000'000, 'y'));
+  CHECK(cursors.find(large) != std::nullopt);
 }
 
 }  // namespace resp_parser_test

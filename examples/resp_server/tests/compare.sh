@@ -7,6 +7,7 @@
 #   scripts/*.sorted  the same, where Redis replies in no order: the lines are compared sorted
 #   scripts/*.two     two clients: "A command" and "B command"; each reply of A is one line, but for the last
 #   scripts/*.raw     bytes, as printf writes them, in one piece through a socket
+#   scripts/password/*.raw    the same, of servers that want a password
 # Random commands come on top, one by one and as one pipeline; RESP_SEED replays them.
 server=$1 redis_server=$2 redis_cli=$3
 here=$(cd "$(dirname "$0")" && pwd)
@@ -101,6 +102,17 @@ flush_both
 (cat "$scratch/random" && echo quit) | run_raw "$ours_port" >"$scratch/ours"
 (cat "$scratch/random" && echo quit) | run_raw "$redis_port" >"$scratch/redis"
 same "random commands in one pipeline, seed $seed"
+
+stop_ours
+start_ours --durability memory --requirepass secret
+start_redis --requirepass secret
+for script in "$here"/scripts/password/*.raw; do
+  while IFS= read -r line; do
+    printf "$line" | run_raw "$ours_port" >"$scratch/ours"
+    printf "$line" | run_raw "$redis_port" >"$scratch/redis"
+    same "password/$(basename "$script"): $line"
+  done < <(commands "$script")
+done
 
 stop_ours
 echo "$compared lines of replies are the same"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Nothing is lost between clients on several threads: not an INCR, and not an addition by WATCH, GET, MULTI, SET, EXEC,
-# which is made again when EXEC says that the key has changed.
+# which is made again when EXEC says that the key has changed. A key that expires while it is watched has changed, one
+# that had expired before has not.
 #
 #   transactions.sh SERVER REDIS-CLI REDIS-BENCHMARK
 server=$1 redis_cli=$2 redis_benchmark=$3
@@ -64,3 +65,34 @@ for level in memory relaxed; do
   echo "$level: all there; EXEC said no $(cat "$scratch"/again.* | awk '{ n += $1 } END { print n }') times"
   stop_ours
 done
+
+start_ours --durability memory --threads 2
+exec {socket}<>"/dev/tcp/127.0.0.1/$ours_port"
+ask() { # COMMAND: sets reply
+  printf '%s\r\n' "$1" >&"$socket"
+  IFS= read -r reply <&"$socket" || fail "no reply to $1"
+  reply=${reply%$'\r'}
+}
+until_expired() { while [[ $("$redis_cli" -p "$ours_port" exists key) == 1 ]]; do continue; done; }
+for ((milliseconds = 100; ; milliseconds *= 2)); do  # more where the machine is slow
+  ask "set key old px $milliseconds"
+  ask "watch key"
+  ask "exists key"
+  if [[ $reply == :1 ]]; then break; fi
+  ask unwatch
+done
+until_expired
+ask multi
+ask "set key mine"
+ask exec
+[[ $reply == '*-1' ]] || fail "a watched key expired, and EXEC said $reply"
+ask "set key old px 1"
+until_expired
+ask "watch key"
+ask multi
+ask "set key mine"
+ask exec
+[[ $reply == '*1' ]] || fail "a watched key had expired before, and EXEC said $reply"
+exec {socket}>&-
+stop_ours
+echo "expired as they should"
