@@ -94,7 +94,8 @@ TEST_CASE("an_acknowledged_write_is_never_evicted_by_its_own_insertion_under_any
         std::size_t largest = 0;
         std::size_t least_refused = ~std::size_t{0};
         std::vector<std::size_t> lengths{k_limit / 2, k_limit * 3 / 4, k_limit - k_limit / 32};
-        for (std::size_t length = k_limit - 2200; length < k_limit + 100; length += 93) lengths.push_back(length);
+        for (std::size_t length = k_limit - 2200; length < k_limit + 100; length += 93 * std::min(k_sanitizer_cost, 5U))
+          lengths.push_back(length);
         for (const std::size_t length : lengths) {
           INFO("policy " << static_cast<int>(eviction) << ", " << way.name << ", key " << key << ", " << length);
           const auto store = limited(eviction);
@@ -369,10 +370,10 @@ TEST_CASE("what_a_transaction_has_superseded_is_freed_when_its_own_snapshot_is_g
 }
 
 TEST_CASE("memory_of_what_was_evicted_at_once_goes_back_to_the_system") {
-  constexpr std::size_t k_large = std::size_t{160} << 20;
+  constexpr std::size_t k_large = (std::size_t{160} << 20) / k_sanitizer_cost;
   const auto store = limited(Eviction::lru, k_large);
   auto handle = store->handle();
-  for (int key = 0; key < 140'000; ++key) put(handle, key, text(1000));
+  for (int key = 0; key < static_cast<int>(140'000 / k_sanitizer_cost); ++key) put(handle, key, text(1000));
   const std::uint64_t full = resident_bytes();
   put(handle, 1'000'000, text(k_large * 9 / 10));
   const auto stats = store->stats();

@@ -142,6 +142,10 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
     if (many) give_back(evicted);
   }
 
+  void note_leaving(std::int64_t bytes) noexcept override {
+    leaving_.fetch_add(bytes, std::memory_order_relaxed);  // a weight; orders nothing
+  }
+
   std::size_t policy_bytes() const noexcept override {
     return static_cast<std::size_t>(policy_bytes_.load(std::memory_order_relaxed));  // a weight; orders nothing
   }
@@ -199,7 +203,7 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   }
   bool has_room(std::int64_t bytes) {
     const std::lock_guard lock(mutex_);
-    if (exact_live() + set_aside() + bytes > limit_) return false;
+    if (exact_live() - leaving() + set_aside() + bytes > limit_) return false;
     set_aside_.fetch_add(bytes, std::memory_order_relaxed);  // under the lock
     return true;
   }
@@ -260,7 +264,8 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   std::int64_t live() const noexcept { return live_.load(std::memory_order_relaxed); }  // a weight; orders nothing
   std::int64_t set_aside() const noexcept { return set_aside_.load(std::memory_order_relaxed); }  // as above
   // True if more is live than there is room for, apart from what is being evicted.
-  bool over() const noexcept { return live() - leaving_.load(std::memory_order_relaxed) > live_limit_; }  // as above
+  bool over() const noexcept { return live() - leaving() > live_limit_; }
+  std::int64_t leaving() const noexcept { return leaving_.load(std::memory_order_relaxed); }  // as above
   // The same as live(), to the byte while nothing is committed. O(threads).
   std::int64_t exact_live() const noexcept {
     std::int64_t sum = static_cast<std::int64_t>(policy_bytes());
@@ -296,9 +301,10 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   // Evicts what is too much, but nothing of the commit `own`. Returns what it weighed.
   std::int64_t evict(Cts own) {
     std::int64_t evicted = 0;
-    bool expired = false;
-    while (over() && !store_.is_closed() && expire_due()) expired = true;
-    if (expired && exact_live() <= live_limit_) return 0;  // slots settle in portions
+    while (over() && !store_.is_closed() && expire_due()) {
+    }
+    // What has been removed by now may not be settled yet.
+    if (expires_.load(std::memory_order_relaxed) && exact_live() - leaving() <= live_limit_) return 0;  // see check
     if (evict_stretches(own, evicted) || !over()) return evicted;
     // Only what the commit has brought in is left, and what others have brought in and keep out of the policy just now:
     // one after another they cannot hide it from the last of them.
@@ -325,6 +331,7 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
       switch (choose(own, spared, victim)) {
         case Choice::found:
           evicted += evict_one(guard, victim);
+          note_leaving(-victim.bytes);
           break;
         case Choice::look_on:
           break;
@@ -344,15 +351,11 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   };
   // What it weighed; 0: it stays.
   std::int64_t evict_one(EpochGuard& guard, const Victim& victim) {
-    struct Leaving {  // until it is weighed
-      std::atomic<std::int64_t>& sum;
-      std::int64_t bytes;
-      ~Leaving() { sum.fetch_sub(bytes, std::memory_order_relaxed); }  // a weight; orders nothing
-    } leaving{leaving_, victim.bytes};
     bool evicted = false;
     try {
       evicted = bury(store_, guard, *victim.entry, *victim.value);
     } catch (...) {
+      note_leaving(-victim.bytes);
       put_back(*victim.entry);
       throw;
     }
@@ -413,7 +416,7 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
         continue;
       }
       victim = {entry, found.version, static_cast<std::int64_t>(entry->bytes() + found.version->bytes())};
-      leaving_.fetch_add(victim.bytes, std::memory_order_relaxed);  // a weight; orders nothing
+      note_leaving(victim.bytes);
       return Choice::found;
     }
     return Choice::look_on;
@@ -455,7 +458,7 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   const std::int64_t live_limit_;  // the rest is for what waits to be freed
   const std::int64_t portion_;
   alignas(64) std::atomic<std::int64_t> live_{0};
-  std::atomic<std::int64_t> leaving_{0};    // of that: chosen, and about to be evicted
+  std::atomic<std::int64_t> leaving_{0};    // of that: about to be evicted, or expired
   std::atomic<std::int64_t> set_aside_{0};  // let through, and not weighed yet; where nothing is evicted
   std::atomic<bool> expires_{false};        // something may expire
   Mutex alone_;
