@@ -38,12 +38,16 @@
 #include "support/persistent.hpp"
 #include "support/run.hpp"
 
+// ThreadSanitizer ends a child that starts a thread, if its parent had some; and it sleeps for a second at every exit.
 #if defined(__SANITIZE_THREAD__)
 #define FLUXMAP_TEST_TSAN 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define FLUXMAP_TEST_TSAN 1
 #endif
+#endif
+#if !defined(FLUXMAP_TEST_TSAN)
+#define FLUXMAP_TEST_TSAN 0
 #endif
 
 namespace {
@@ -193,7 +197,7 @@ fluxmap::DatabaseBuilder<Number, Number> builder_in(const Directory& directory, 
 void put_numbers(Numbers& database, Number from, Number upto) {
   auto handle = database.handle();
   for (Number i = from; i < upto; ++i) {
-    if (i % 10 == 0) {
+    if (i % 10 == 0 && !(FLUXMAP_TEST_TSAN && in_child)) {
       handle.insert(i, i, asio::use_future).get();
     } else {
       put(handle, i, i);
@@ -215,6 +219,7 @@ const End k_ends[] = {
        run(database->close());
        EXPECT(code_of([&] { database->handle(); }) == errc::closed);
      }},
+#if !FLUXMAP_TEST_TSAN  // a child has threads of its own for futures
     {"close it by a future and return",
      [](auto& database) {
        EXPECT(database->handle()
@@ -223,6 +228,7 @@ const End k_ends[] = {
                   .valid());
        database->close(asio::use_future).get();
      }},
+#endif
     {"close it, let go of it, exit",
      [](auto& database) {
        run(database->close());
@@ -237,7 +243,7 @@ const End k_ends[] = {
          EXPECT(handle.range(0, 10).size() == 10);
          auto transaction = handle.begin();
          EXPECT(*transaction.get(8) == 8);
-         EXPECT(database->stats().keys >= 100);
+         EXPECT(database->stats().keys >= 20);
        }
        database.reset();
      }},
@@ -271,25 +277,26 @@ std::shared_ptr<Numbers>& static_database() {
 
 TEST_CASE("a_child_of_fork_ends_in_any_way_and_its_parent_goes_on") {
   for (const Kind kind : {Kind::memory, Kind::relaxed, Kind::full}) {
+    if (FLUXMAP_TEST_TSAN && kind == Kind::memory) continue;
     const Directory directory;
     std::shared_ptr<Numbers>& database = static_database();
     database = builder_in(directory, kind).build();
     Number written = 0;
     for (const End& end : k_ends) {
       INFO("kind " << static_cast<int>(kind) << ", the child's end: " << end.name);
-      put_numbers(*database, written, written + 100);
-      written += 100;
+      put_numbers(*database, written, written + 20);
+      written += 20;
       CHECK(code_of_child([&] { end.run(database); }) == 0);
-      put_numbers(*database, written, written + 100);
-      written += 100;
+      put_numbers(*database, written, written + 20);
+      written += 20;
       run(database->vacuum());
       run(database->flush());
       CHECK(database->size() == written);
     }
     if (kind != Kind::memory) {
       run(database->checkpoint());
-      put_numbers(*database, written, written + 100);
-      written += 100;
+      put_numbers(*database, written, written + 20);
+      written += 20;
       run(database->close());
       database = builder_in(directory, kind).build();
       CHECK(contents_of(*database).size() == written);
@@ -324,7 +331,7 @@ TEST_CASE("a_child_of_fork_ends_while_its_parents_threads_commit") {
       });
     }
     int good = 0;
-    constexpr int k_children = 24;
+    constexpr int k_children = FLUXMAP_TEST_TSAN ? 4 : 24;
     for (int i = 0; i < k_children; ++i) {
       good += code_of_child([&] {
                 if (i % 3 == 0) EXPECT(database->handle().contains(0));
@@ -489,7 +496,7 @@ TEST_CASE("commands_may_be_run_while_a_database_is_open") {
   run(database->close());
 }
 
-#if !defined(FLUXMAP_TEST_TSAN)  // its runtime ends a child that has threads, if the parent had some
+#if !FLUXMAP_TEST_TSAN  // the child starts threads
 TEST_CASE("a_child_of_fork_takes_the_directory_over_when_its_parent_has_let_go") {
   for (const bool close_first : {false, true}) {
     const Directory directory;

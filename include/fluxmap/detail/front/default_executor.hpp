@@ -51,9 +51,10 @@ class DefaultExecutor {
   };
 
   DefaultExecutor() = default;
-  // What runs then ends first; what waits is dropped.
+  // What runs then ends first; what waits is dropped. Static objects that are destroyed later make another pool, which
+  // is left alone.
   ~DefaultExecutor() {
-    Owned* const owned = owned_.load(std::memory_order_acquire);  // pairs with pool()
+    Owned* const owned = owned_.exchange(nullptr, std::memory_order_acquire);  // pairs with pool()
     if (owned != nullptr && owned->process.is_here()) delete owned;
   }
 
