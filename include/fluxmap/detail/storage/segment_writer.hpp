@@ -190,9 +190,14 @@ class SegmentWriter {
   }
 
   std::unique_ptr<File> make_file(std::uint64_t id, error_code& ec) {
-    std::unique_ptr<File> file = place_.directory->open(temporary_of(segment_name(id)), Directory::Open::create, ec);
-    if (!ec) set_aside(*file, std::max<std::uint64_t>(segment_bytes(), k_file_header_size), ec);
-    return ec ? nullptr : std::move(file);
+    const std::string name = temporary_of(segment_name(id));
+    std::unique_ptr<File> file = place_.directory->open(name, Directory::Open::create, ec);
+    if (ec) return nullptr;
+    set_aside(*file, std::max<std::uint64_t>(segment_bytes(), k_file_header_size), ec);
+    if (!ec) return file;
+    error_code ignored;  // others need the space that it may have got
+    place_.directory->remove(name, ignored);
+    return nullptr;
   }
   std::unique_ptr<File> make_segment(std::uint64_t id, std::uint64_t base, std::uint32_t chain, error_code& ec) {
     std::unique_ptr<File> file = spare_ != nullptr ? std::move(spare_) : make_file(id, ec);
