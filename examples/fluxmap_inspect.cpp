@@ -102,21 +102,18 @@ class Inspector {
     fault(name, 0, ec.message());
     return nullptr;
   }
-  // Less than `length` bytes at the end of the file, or where the disk does not give them.
-  std::vector<std::byte> read(disk::File& file, const std::string& name, std::uint64_t offset, std::uint64_t length) {
-    error_code ec;
-    std::vector<std::byte> bytes(length);
-    bytes.resize(file.read_at(offset, bytes, ec));
-    if (ec) fault(name, offset + bytes.size(), ec.message());
-    return bytes;
+  // What could not be read counts as if the file ended there.
+  void report_reading(const disk::FileWindow& file, const std::string& name) {
+    if (file.error()) fault(name, file.size(), file.error().message());
   }
-  void show(Bytes payload) const {
+  // The beginning of so many bytes.
+  void show(Bytes payload, std::uint64_t size) const {
     const Bytes shown = payload.first(std::min(payload.size(), options_.bytes));
     for (std::size_t at = 0; at < shown.size(); at += 16) {
       const Bytes line = shown.subspan(at, std::min<std::size_t>(16, shown.size() - at));
       fmt::print("      {:6}  {:32}  {}\n", at, hex(line), printable(line));
     }
-    if (shown.size() < payload.size()) fmt::print("      and {} bytes more\n", payload.size() - shown.size());
+    if (shown.size() < size) fmt::print("      and {} bytes more\n", size - shown.size());
   }
 
   // The types that recovery compares the others with, the database's id, and what the newest checkpoint stands for.
@@ -149,8 +146,13 @@ class Inspector {
     const auto file = open(name, size);
     fmt::print("{}: {} bytes{}\n", name, size, superseded ? ", superseded" : "");
     if (file == nullptr) return;
+    disk::FileWindow window(*file);
+    look_at_blocks(window, name, cts);
+    report_reading(window, name);
+  }
+  void look_at_blocks(disk::FileWindow& file, const std::string& name, std::uint64_t cts) {
     disk::CheckpointHeader header;
-    const char* const wrong = disk::parse(read(*file, name, 0, disk::k_file_header_size), header);
+    const char* const wrong = disk::parse(file.bytes(0, disk::k_file_header_size), header);
     if (wrong != nullptr) return fault(name, 0, wrong);
     fmt::print("  timestamp {}, needs the log from segment {} on, types {}, database {}\n", header.cts,
                header.first_segment, types_of(header.types), hex(header.database));
@@ -159,27 +161,30 @@ class Inspector {
     const disk::PlacedChecksum checksum(header.database, header.cts);
     std::uint64_t offset = disk::k_file_header_size, blocks = 0, entries = 0;
     for (;;) {
-      const auto start = read(*file, name, offset, disk::k_block_header_size);
+      const Bytes start = file.bytes(offset, disk::k_block_header_size);
       if (start.size() < disk::k_block_header_size) return fault(name, offset, "the file is cut short");
       const auto length = disk::get_little<std::uint32_t>(start.data());
-      const std::uint64_t whole = length == 0 ? disk::k_footer_size : disk::k_block_header_size + length;
-      if (whole > size - offset) return fault(name, offset, "a block or footer is longer than the file");
-      const auto bytes = read(*file, name, offset, whole);
-      if (bytes.size() < whole) return fault(name, offset, "a block or footer cannot be read");
-      const bool intact = disk::get_little<std::uint32_t>(bytes.data() + 4) == checksum.of(offset, bytes);
+      const auto crc = disk::get_little<std::uint32_t>(start.data() + 4);
+      const auto count = disk::get_little<std::uint32_t>(start.data() + 8);
+      const std::uint64_t whole = length == 0 ? disk::k_footer_size : disk::k_block_header_size + std::uint64_t{length};
+      if (whole > file.size() - offset) return fault(name, offset, "a block or footer is longer than the file");
+      const auto found = file.checksum(offset + 8, whole - 8, checksum.before(offset, length));
+      if (!found) return fault(name, offset, "a block or footer cannot be read");
+      const bool intact = *found == crc;
       if (length == 0) {
         fmt::print("  {} blocks, {} entries; they end at offset {}\n", blocks, entries, offset);
+        const Bytes bytes = file.bytes(offset, whole);
+        if (bytes.size() < whole) return fault(name, offset, "a block or footer cannot be read");
         const std::string_view magic(reinterpret_cast<const char*>(bytes.data()) + 24, disk::k_footer_magic.size());
         const bool good = intact && magic == disk::k_footer_magic;
         const bool agrees = disk::get_little<std::uint64_t>(bytes.data() + 8) == entries;
         if (!good || !agrees) fault(name, offset, good ? "the footer counts other entries" : "a bad footer");
-        if (offset + whole != size) fault(name, offset + whole, "bytes stand behind the footer");
+        if (offset + whole != file.size()) fault(name, offset + whole, "bytes stand behind the footer");
         return;
       }
-      const auto count = disk::get_little<std::uint32_t>(bytes.data() + 8);
       if (options_.checkpoints) {
         fmt::print("    {:8}  block, {} entries, {} bytes\n", offset, count, length);
-        show(Bytes(bytes).subspan(disk::k_block_header_size));
+        show(file.bytes(offset + disk::k_block_header_size, std::min<std::uint64_t>(length, options_.bytes)), length);
       }
       if (!intact) fault(name, offset, "a block's checksum is wrong");
       ++blocks;
@@ -196,9 +201,19 @@ class Inspector {
     std::uint64_t size = 0;
     const auto file = open(name, size);
     fmt::print("{}: segment {}, {} bytes{}\n", name, id, size, superseded ? ", superseded" : "");
-    const std::vector<std::byte> content = file == nullptr ? std::vector<std::byte>() : read(*file, name, 0, size);
+    if (file == nullptr) {
+      disk::SegmentHeader unknown;
+      unknown.id = id;
+      if (!superseded) keep_as_previous(unknown, {});
+      return;
+    }
+    disk::FileWindow window(*file);
+    look_at_records(window, name, id, superseded);
+    report_reading(window, name);
+  }
+  void look_at_records(disk::FileWindow& content, const std::string& name, std::uint64_t id, bool superseded) {
     disk::SegmentHeader header;
-    const char* const wrong = disk::parse(content, header);
+    const char* const wrong = disk::parse(content.bytes(0, disk::k_file_header_size), header);
     if (wrong != nullptr) {
       fault(name, 0, wrong);
       header.database = database_;  // so that its records, if they are intact, can be seen
@@ -208,9 +223,7 @@ class Inspector {
                hex(header.database));
     if (header.id != id) fault(name, 32, "the file is another segment");
     if (id == first_segment_) last_boot_.clear();
-    const Bytes records = Bytes(content).subspan(std::min(content.size(), disk::k_file_header_size));
-    const bool is_used =
-        std::any_of(records.begin(), records.end(), [](std::byte byte) { return byte != std::byte{0}; });
+    const bool is_used = content.end_of_data(disk::k_file_header_size) > disk::k_file_header_size;
     if (!superseded) compare_with_previous(name, header, wrong == nullptr, is_used);
 
     std::uint64_t first_cts = 0;
@@ -232,7 +245,9 @@ class Inspector {
       fault(name, scan.end, fmt::format("a bad record, but the one at offset {} proves it whole", *scan.intact_after));
     }
     if (scan.tail != 0) look_behind(content, header, scan);
-    if (superseded) return;
+    if (!superseded) keep_as_previous(header, scan);
+  }
+  void keep_as_previous(const disk::SegmentHeader& header, const disk::SegmentScan& scan) {
     previous_ = header;
     previous_scan_ = scan;
   }
@@ -246,17 +261,17 @@ class Inspector {
     } else if (record.kind == RecordKind::seal && record.payload.size() == 8) {
       fmt::print("      before segment {}\n", disk::get_little<std::uint64_t>(record.payload.data()));
     } else {
-      show(record.payload);
+      show(record.payload, record.payload.size());
     }
   }
 
   // What stands behind the end of the records, and may be wanted by somebody who has nothing else.
-  void look_behind(Bytes content, const disk::SegmentHeader& header, const disk::SegmentScan& scan) const {
-    const disk::PlacedChecksum checksum(header.database, header.id);
+  void look_behind(disk::FileWindow& content, const disk::SegmentHeader& header, const disk::SegmentScan& scan) const {
+    disk::RecordReader reader(content, disk::PlacedChecksum(header.database, header.id));
     std::uint64_t intact = 0;
-    const auto end = std::min<std::uint64_t>(content.size(), scan.end + scan.tail);
+    const auto end = std::min(content.size(), scan.end + scan.tail);
     for (std::uint64_t at = scan.end; at < end;) {
-      const auto record = disk::parse_record(content, checksum, at);
+      const auto record = reader.record_at(at);
       if (record) show_record(*record);
       intact += record ? 1 : 0;
       at = record ? record->end() : at + disk::k_record_alignment;

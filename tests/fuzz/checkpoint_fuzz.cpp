@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "bytes_file.hpp"
 #include "fix_checksums.hpp"
 
 namespace {
@@ -14,33 +15,9 @@ namespace {
 using namespace fluxmap::detail;
 using namespace fluxmap_fuzz;
 
-class BytesFile final : public File {
- public:
-  explicit BytesFile(Bytes bytes) : bytes_(bytes) {}
-
-  std::size_t read_at(std::uint64_t offset, std::span<std::byte> out, error_code& ec) override {
-    ec.clear();
-    require(offset <= bytes_.size(), "a read behind the end of the file");
-    const Bytes part = bytes_.subspan(offset, std::min<std::size_t>(out.size(), bytes_.size() - offset));
-    std::copy(part.begin(), part.end(), out.begin());
-    return part.size();
-  }
-  std::uint64_t size(error_code& ec) override {
-    ec.clear();
-    return bytes_.size();
-  }
-  std::size_t write_at(std::uint64_t, Bytes, error_code&) override { fault("a reader writes"); }
-  void sync(error_code&) override { fault("a reader syncs"); }
-  void resize(std::uint64_t, error_code&) override { fault("a reader resizes"); }
-  void allocate(std::uint64_t, error_code&) override { fault("a reader allocates"); }
-
- private:
-  const Bytes bytes_;
-};
-
-void check(const Content& content) {
+void check(const Content& content, std::size_t piece) {
   BytesFile file(content);
-  CheckpointReader reader(file);
+  CheckpointReader reader(file, piece);
   boost::system::error_code ec;
   if (reader.open(ec) != nullptr) return require(!ec, "an error of the file");
   std::uint64_t entries = 0, end = k_file_header_size;
@@ -72,6 +49,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto input = std::as_bytes(std::span(data, size));
   Content file(input.begin() + 1, input.end());
   if ((data[0] & 1) != 0) fix_checkpoint(file);
-  check(file);
+  for (const std::size_t piece : {FileWindow::k_piece, std::size_t{32}}) check(file, piece);
   return 0;
 }

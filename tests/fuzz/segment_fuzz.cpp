@@ -1,5 +1,5 @@
 // Whatever the bytes of a segment are, reading it stays inside them, and gives records in a row that are written as
-// they were read; the records end in the same place when nothing stands behind them.
+// they were read; the records end in the same place when nothing stands behind them, and however much is read at once.
 #include <fluxmap/detail/storage/segment_scan.hpp>
 
 #include <algorithm>
@@ -8,8 +8,10 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "bytes_file.hpp"
 #include "fix_checksums.hpp"
 
 namespace {
@@ -17,16 +19,29 @@ namespace {
 using namespace fluxmap::detail;
 using namespace fluxmap_fuzz;
 
+struct Record : RecordView {
+  explicit Record(const RecordView& view) : RecordView(view), content(view.payload.begin(), view.payload.end()) {
+    payload = content;
+  }
+  Record(Record&& other) noexcept : RecordView(other), content(std::move(other.content)) { payload = content; }
+  Record& operator=(Record&&) = delete;
+
+  Content content;
+};
 struct Read {
   SegmentScan scan;
-  std::vector<RecordView> records;
+  std::vector<Record> records;
 };
 
-Read read_all(Bytes file, const SegmentHeader& header, const std::string& boot) {
+Read read_all(Bytes bytes, const SegmentHeader& header, const std::string& boot,
+              std::size_t piece = FileWindow::k_piece) {
+  BytesFile file(bytes);
+  FileWindow window(file, piece);
   Read result;
   std::string last_boot;
-  result.scan = SegmentScanner::scan(file, header, boot, last_boot,
-                                     [&](const RecordView& record) { result.records.push_back(record); });
+  result.scan = SegmentScanner::scan(window, header, boot, last_boot,
+                                     [&](const RecordView& record) { result.records.emplace_back(record); });
+  require(!window.error(), "an error of the file");
   return result;
 }
 
@@ -34,7 +49,7 @@ void check_records(const Read& read, Bytes file, const SegmentHeader& header) {
   const PlacedChecksum checksum(header.database, header.id);
   std::uint64_t at = k_file_header_size, cts = header.base, commits = 0;
   bool sealed = false;
-  for (const RecordView& record : read.records) {
+  for (const Record& record : read.records) {
     require(record.offset == at, "a record does not follow the one before it");
     require(record.offset + k_record_header_size + record.payload.size() <= file.size(), "a record outside the file");
     require(record.synced <= record.offset, "a record that is synced before it is written");
@@ -73,6 +88,15 @@ void check_tail(const Read& read, Bytes file, const SegmentHeader& header, const
   require(cut.scan.end == scan.end && cut.records.size() == read.records.size(), "other records without the tail");
 }
 
+void check_same(const Read& read, const Read& other) {
+  const SegmentScan &a = read.scan, &b = other.scan;
+  require(a.end == b.end && a.records == b.records && a.last_cts == b.last_cts && a.synced == b.synced,
+          "other records in smaller pieces");
+  require(a.successor == b.successor && a.seal == b.seal && a.closed == b.closed, "another end in smaller pieces");
+  require(a.tail == b.tail && a.intact_after == b.intact_after, "another tail in smaller pieces");
+  require((a.fault == nullptr) == (b.fault == nullptr), "another fault in smaller pieces");
+}
+
 }  // namespace
 
 // The first byte: 1 the checksums are made right; 2 the system is still the one of the `opened` records. Then the file.
@@ -91,5 +115,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Read result = read_all(file, header, boot);
   check_records(result, file, header);
   check_tail(result, file, header, boot);
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{40}}) {
+    const Read again = read_all(file, header, boot, piece);
+    check_records(again, file, header);
+    check_same(result, again);
+  }
   return 0;
 }

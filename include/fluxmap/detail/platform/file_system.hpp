@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -63,6 +64,9 @@ class File {
   // Extends the file with zeros to `size`, and sets the space for them aside on the disk; may be refused (is_refusal).
   virtual void allocate(std::uint64_t size, error_code& ec) = 0;
   virtual FileId id(error_code& ec) = 0;
+  // A hint: from here on there is nothing but zeros, and the disk need not be asked. To be asked for before anything is
+  // read: what is in the page cache counts as written.
+  virtual std::uint64_t end_of_data() noexcept { return std::numeric_limits<std::uint64_t>::max(); }
 };
 
 // A directory that is held open. Names are those of files in it. The destructor gives the lock back.

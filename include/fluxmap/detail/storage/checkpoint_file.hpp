@@ -1,6 +1,7 @@
 // Writes and reads checkpoint files: sorted entries in checked blocks (docs/format.md). · layer: storage
 #pragma once
 
+#include <fluxmap/detail/storage/file_window.hpp>
 #include <fluxmap/detail/storage/format.hpp>
 #include <fluxmap/detail/storage/segment_writer.hpp>
 
@@ -91,7 +92,7 @@ class CheckpointWriter {
   bool finished_ = false;
 };
 
-// Reads one checkpoint, block by block.
+// Reads one checkpoint, block by block. A block is held in memory as a whole only after its checksum was found right.
 class CheckpointReader {
  public:
   using error_code = boost::system::error_code;
@@ -103,77 +104,76 @@ class CheckpointReader {
     Bytes payload;  // good until the next call
   };
 
-  explicit CheckpointReader(File& file) : file_(file) {}
+  explicit CheckpointReader(File& file, std::size_t piece = FileWindow::k_piece) : window_(file, piece) {}
 
   const CheckpointHeader& header() const noexcept { return header_; }
   std::uint64_t offset() const noexcept { return offset_; }  // of what is read next; where a fault is
-  std::uint64_t size() const noexcept { return size_; }
 
   // Both: null for success, else what is wrong at offset(); `ec` is set where the reading itself failed.
   const char* open(error_code& ec) {
-    size_ = file_.size(ec);
-    if (ec) return "the size is not to be had";
-    FileHeader bytes;
-    const std::size_t length = file_.read_at(0, bytes, ec);
-    if (ec) return "the header cannot be read";
-    if (const char* fault = parse(Bytes(bytes).first(length), header_)) return fault;
+    const char* const fault = parse(window_.bytes(0, k_file_header_size), header_);
+    if (read_failed(ec)) return "the header cannot be read";
+    if (fault != nullptr) return fault;
     checksum_ = PlacedChecksum(header_.database, header_.cts);
-    offset_ = bytes.size();
+    offset_ = k_file_header_size;
     return nullptr;
   }
   // `done` instead of a block: that was the last one, and the footer agrees.
   const char* next(Block& block, bool& done, error_code& ec) {
     done = false;
-    if (const char* fault = fill(k_block_header_size, ec)) return fault;
-    const std::uint32_t length = get_little<std::uint32_t>(buffer_.data());
+    const Bytes start = window_.bytes(offset_, k_block_header_size);
+    if (read_failed(ec)) return "the file cannot be read";
+    if (start.size() < k_block_header_size) return "the file is cut short";
+    const std::uint32_t length = get_little<std::uint32_t>(start.data());
     if (length == 0) {
       done = true;
       return read_footer(ec);
     }
-    if (length > size_ - offset_ - k_block_header_size) return "a block is longer than the file";
-    if (const char* fault = fill(k_block_header_size + length, ec)) return fault;
-    if (!is_intact()) return "a block's checksum is wrong";
-    block.entries = get_little<std::uint32_t>(buffer_.data() + 8);
-    block.kind = static_cast<BlockKind>(get_little<std::uint32_t>(buffer_.data() + 12));
+    const std::uint64_t whole = k_block_header_size + std::uint64_t{length};
+    if (whole > window_.size() - offset_) return "a block is longer than the file";
+    const std::uint32_t crc = get_little<std::uint32_t>(start.data() + 4);
+    const bool is_large = whole > window_.piece();
+    const bool is_worth_holding =
+        !is_large || window_.checksum(offset_ + 8, whole - 8, checksum_.before(offset_, length)) == crc;
+    const Bytes bytes = is_worth_holding ? window_.bytes(offset_, whole) : Bytes();
+    if (read_failed(ec)) return "the file cannot be read";
+    if (bytes.size() < whole || checksum_.of(offset_, bytes) != crc) return "a block's checksum is wrong";
+    block.entries = get_little<std::uint32_t>(bytes.data() + 8);
+    block.kind = static_cast<BlockKind>(get_little<std::uint32_t>(bytes.data() + 12));
     if (block.kind != BlockKind::plain && block.kind != BlockKind::expiring) return "a block is of an unknown kind";
     block.offset = offset_ + k_block_header_size;
-    block.payload = Bytes(buffer_).subspan(k_block_header_size);
+    block.payload = bytes.subspan(k_block_header_size);
     entries_ += block.entries;
-    offset_ += buffer_.size();
+    offset_ += whole;
     return nullptr;
   }
 
  private:
-  const char* fill(std::uint64_t length, error_code& ec) {
-    if (length > size_ - offset_) return "the file is cut short";
-    const std::size_t have = buffer_.size() < length && kept_ ? buffer_.size() : 0;
-    buffer_.resize(length);
-    const std::size_t got = file_.read_at(offset_ + have, std::span<std::byte>(buffer_).subspan(have), ec);
-    kept_ = length == k_block_header_size;
-    if (ec) return "the file cannot be read";
-    return got == length - have ? nullptr : "the file is cut short";
+  bool read_failed(error_code& ec) const noexcept {
+    ec = window_.error();
+    return ec.failed();
   }
-  bool is_intact() const { return get_little<std::uint32_t>(buffer_.data() + 4) == checksum_.of(offset_, buffer_); }
   const char* read_footer(error_code& ec) {
-    if (const char* fault = fill(k_footer_size, ec)) return fault;
-    if (!is_intact() || std::memcmp(buffer_.data() + 24, k_footer_magic.data(), k_footer_magic.size()) != 0) {
+    const Bytes bytes = window_.bytes(offset_, k_footer_size);
+    if (read_failed(ec)) return "the file cannot be read";
+    if (bytes.size() < k_footer_size) return "the file is cut short";
+    if (get_little<std::uint32_t>(bytes.data() + 4) != checksum_.of(offset_, bytes) ||
+        std::memcmp(bytes.data() + 24, k_footer_magic.data(), k_footer_magic.size()) != 0) {
       return "the footer's checksum is wrong";
     }
-    if (get_little<std::uint64_t>(buffer_.data() + 8) != entries_) return "the footer counts other entries";
-    if (get_little<std::uint64_t>(buffer_.data() + 16) != size_ || offset_ + k_footer_size != size_) {
+    if (get_little<std::uint64_t>(bytes.data() + 8) != entries_) return "the footer counts other entries";
+    const std::uint64_t size = window_.size();
+    if (get_little<std::uint64_t>(bytes.data() + 16) != size || offset_ + k_footer_size != size) {
       return "bytes stand behind the footer";
     }
     return nullptr;
   }
 
-  File& file_;
+  FileWindow window_;
   CheckpointHeader header_;
   PlacedChecksum checksum_;
-  std::uint64_t size_ = 0;
   std::uint64_t offset_ = 0;
   std::uint64_t entries_ = 0;
-  std::vector<std::byte> buffer_;
-  bool kept_ = false;  // the buffer holds the beginning of what is at offset_
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -204,10 +204,14 @@ class PlacedChecksum {
   }
   // `bytes` begin with a length and the place of the checksum itself, four bytes each.
   std::uint32_t of(std::uint64_t offset, Bytes bytes) const noexcept {
+    return crc32c(bytes.subspan(8), before(offset, get_little<std::uint32_t>(bytes.data())));
+  }
+  // The checksum up to there, for those who go on with crc32c themselves.
+  std::uint32_t before(std::uint64_t offset, std::uint32_t length) const noexcept {
     std::array<std::byte, 12> start;
     put_little(start.data(), offset);
-    std::copy_n(bytes.begin(), 4, start.begin() + 8);
-    return crc32c(bytes.subspan(8), crc32c(start, file_crc_));
+    put_little(start.data() + 8, length);
+    return crc32c(start, file_crc_);
   }
 
  private:
@@ -244,29 +248,58 @@ inline std::uint32_t append_record(std::vector<std::byte>& out, const PlacedChec
   return crc;
 }
 
-// The record at `offset` of a file's content; nothing where there is no intact one.
-inline std::optional<RecordView> parse_record(Bytes file, const PlacedChecksum& checksum, std::uint64_t offset) {
-  if (offset > file.size() || file.size() - offset < k_record_header_size) return std::nullopt;
-  const Bytes rest = file.subspan(offset);
-  const std::uint64_t length = get_little<std::uint32_t>(rest.data());
-  if (length > rest.size() - k_record_header_size || length > k_max_payload) return std::nullopt;
-  const auto kind = get_little<std::uint32_t>(rest.data() + 20);
+// What a record says of itself in its first bytes.
+struct RecordStart {
+  std::uint32_t length = 0;  // of the payload
+  std::uint32_t crc = 0;
+  std::uint64_t cts = 0;
+  std::uint64_t synced = 0;
+  RecordKind kind = RecordKind::commit;
+
+  std::uint64_t whole() const noexcept { return k_record_header_size + std::uint64_t{length}; }
+};
+
+// Not to be believed before the checksum is compared; nothing where it cannot be true, for a record that must end after
+// `room` bytes.
+inline std::optional<RecordStart> parse_record_start(Bytes bytes, std::uint64_t room) noexcept {
+  if (bytes.size() < k_record_header_size || room < k_record_header_size) return std::nullopt;
+  const auto kind = get_little<std::uint32_t>(bytes.data() + 20);
   if (kind < static_cast<std::uint32_t>(RecordKind::commit) || kind > static_cast<std::uint32_t>(RecordKind::closed)) {
     return std::nullopt;
   }
-  RecordView record;
-  record.crc = get_little<std::uint32_t>(rest.data() + 4);
-  if (record.crc != checksum.of(offset, rest.first(k_record_header_size + length))) return std::nullopt;
-  const std::uint64_t padded = std::min<std::uint64_t>(align_record(k_record_header_size + length), rest.size());
-  for (std::uint64_t at = k_record_header_size + length; at < padded; ++at) {
+  RecordStart start;
+  start.length = get_little<std::uint32_t>(bytes.data());
+  if (start.length > room - k_record_header_size || start.length > k_max_payload) return std::nullopt;
+  start.crc = get_little<std::uint32_t>(bytes.data() + 4);
+  start.cts = get_little<std::uint64_t>(bytes.data() + 8);
+  start.synced = std::uint64_t{get_little<std::uint32_t>(bytes.data() + 16)} * k_record_alignment;
+  start.kind = static_cast<RecordKind>(kind);
+  return start;
+}
+
+// The record that `rest` begins with, which are the bytes from `offset` of a file on: all of them, or at least as many
+// as the record fills. Nothing where there is no intact one.
+inline std::optional<RecordView> parse_record_in(Bytes rest, const PlacedChecksum& checksum, std::uint64_t offset) {
+  const std::optional<RecordStart> start = parse_record_start(rest, rest.size());
+  if (!start || start->crc != checksum.of(offset, rest.first(start->whole()))) return std::nullopt;
+  const std::uint64_t padded = std::min<std::uint64_t>(align_record(start->whole()), rest.size());
+  for (std::uint64_t at = start->whole(); at < padded; ++at) {
     if (rest[at] != std::byte{0}) return std::nullopt;  // no byte may be damaged unnoticed
   }
+  RecordView record;
   record.offset = offset;
-  record.cts = get_little<std::uint64_t>(rest.data() + 8);
-  record.synced = std::uint64_t{get_little<std::uint32_t>(rest.data() + 16)} * k_record_alignment;
-  record.kind = static_cast<RecordKind>(kind);
-  record.payload = rest.subspan(k_record_header_size, length);
+  record.cts = start->cts;
+  record.synced = start->synced;
+  record.kind = start->kind;
+  record.crc = start->crc;
+  record.payload = rest.subspan(k_record_header_size, start->length);
   return record;
+}
+
+// The record at `offset` of a file's content; nothing where there is no intact one.
+inline std::optional<RecordView> parse_record(Bytes file, const PlacedChecksum& checksum, std::uint64_t offset) {
+  if (offset > file.size()) return std::nullopt;
+  return parse_record_in(file.subspan(offset), checksum, offset);
 }
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -4,10 +4,13 @@
 // checked against its predecessor. Whatever is wrong ends it with the file and the offset, and nothing has changed. The
 // second cuts a torn tail off, makes sure that what was read is on the disk (it may have been in the page cache only,
 // or a sync of it may have failed), and removes what is not needed any more.
+//
+// Files are read in pieces: what is held in memory of them is a piece, or one record or block that is larger.
 #pragma once
 
 #include <fluxmap/detail/index/version.hpp>
 #include <fluxmap/detail/storage/checkpoint_file.hpp>
+#include <fluxmap/detail/storage/file_window.hpp>
 #include <fluxmap/detail/storage/segment_scan.hpp>
 #include <fluxmap/detail/storage/segment_writer.hpp>
 #include <fluxmap/error.hpp>
@@ -116,8 +119,7 @@ class Recovery {
       make_durable(*open_segment(last_id_ - 1), path_of(last_id_ - 1), *before_last_);
     }
     std::unique_ptr<File> file = open_segment(last_id_);
-    cut_tail(*file, path_of(last_id_));
-    if (!is_in_order(last_)) clear_behind(*file, path_of(last_id_));
+    clear_behind(*file, path_of(last_id_));
     make_durable(*file, path_of(last_id_), last_);
     SegmentWriter writer(place_);
     // The record that says that the database was closed may be all that is not on the disk: that can wait for the next
@@ -207,16 +209,26 @@ class Recovery {
     const std::string path = path_of(id);
     const std::uint64_t expected = index == 0 ? first_segment_ : segments_[index - 1] + 1;
     if (id != expected) throw_corrupt(path_of(expected), 0, "the segment is missing, and no checkpoint stands for it");
-    const std::vector<std::byte> content = read_file(segment_name(id), path);
+    boost::system::error_code ec;
+    const std::unique_ptr<File> file = directory_.open(segment_name(id), Directory::Open::read, ec);
+    if (ec) throw_system(ec, path);
+    FileWindow content(*file);
+    const auto check_read = [&] {
+      if (content.error()) throw_system(content.error(), path);
+    };
     SegmentHeader header;
-    if (const char* fault = parse(content, header)) throw_corrupt(path, 0, fault);
+    const char* const fault = parse(content.bytes(0, k_file_header_size), header);
+    check_read();
+    if (fault != nullptr) throw_corrupt(path, 0, fault);
     if (header.id != id) throw_corrupt(path, 32, "the file is another segment");
     check_types(header.types, path);
     if (index == 0 && !checkpoint_) place_.database = header.database;
     if (header.database != place_.database) throw_corrupt(path, 16, "the segment belongs to another database");
     if (index > 0 && !last_.successor) {
       // The predecessor has no seal. It may be the last one, if this one was only just made.
-      if (!is_last || !is_unused(content)) throw_corrupt(path_of(last_id_), last_.end, "records are missing");
+      const bool unused = is_last && is_unused(content);
+      check_read();
+      if (!unused) throw_corrupt(path_of(last_id_), last_.end, "records are missing");
       superfluous_.push_back(segment_name(id));
       segments_.pop_back();
       accept_tail();
@@ -231,13 +243,17 @@ class Recovery {
 
     if (index > 0) before_last_ = last_;
     last_id_ = id;
+    std::uint64_t told = 0;
+    const std::uint64_t size = content.size();
     last_ = SegmentScanner::scan(content, header, place_.boot, last_boot_, [&](const RecordView& record) {
+      if (record.offset - told >= FileWindow::k_piece) step(record.offset - std::exchange(told, record.offset));
       if (record.cts > Stamp::k_max_cts) throw_corrupt(path, record.offset, "the timestamp is impossible");
       if (record.kind != RecordKind::commit || record.cts <= checkpoint_.value_or(0)) return;
       at_place(path, record.offset, [&] { sink_.commit(record.cts, record.payload); });
       ++result_.commits;
       result_.last_cts = record.cts;
     });
+    check_read();
     last_base_ = std::max(header.base, last_.last_cts);
     result_.last_cts = std::max(result_.last_cts, last_base_);
     result_.log_bytes += last_.end;
@@ -250,31 +266,15 @@ class Recovery {
       if (last_.successor) throw_corrupt(path_of(*last_.successor), 0, "the segment is missing");
       accept_tail();
     }
-    step(content.size());
+    step(size - told);
   }
 
   void accept_tail() noexcept { result_.truncated_bytes = last_.tail; }
 
-  static bool is_unused(Bytes content) noexcept {
-    return std::all_of(content.begin() + k_file_header_size, content.end(),
-                       [](std::byte b) { return b == std::byte{0}; });
-  }
-
-  std::vector<std::byte> read_file(const std::string& name, const std::string& path) {
-    boost::system::error_code ec;
-    const std::unique_ptr<File> file = directory_.open(name, Directory::Open::read, ec);
-    if (ec) throw_system(ec, path);
-    std::vector<std::byte> content(file->size(ec));
-    if (ec) throw_system(ec, path);
-    std::size_t have = 0;
-    while (have < content.size()) {
-      const std::size_t got = file->read_at(have, std::span<std::byte>(content).subspan(have), ec);
-      if (ec) throw_system(ec, path);
-      if (got == 0) break;  // it has become shorter meanwhile
-      have += got;
-    }
-    content.resize(have);
-    return content;
+  static bool is_unused(FileWindow& content) {
+    const Bytes first = content.bytes(k_file_header_size, 512);  // read, whatever the file system says of them
+    return std::all_of(first.begin(), first.end(), [](std::byte byte) { return byte == std::byte{0}; }) &&
+           content.end_of_data(k_file_header_size) == k_file_header_size;
   }
 
   SegmentWriter::Place with_new_id() const {
@@ -297,9 +297,13 @@ class Recovery {
     return file;
   }
 
-  void cut_tail(File& file, const std::string& path) {
+  // Leaves nothing but zeros behind the end, and room for a segment. Unless the database was closed in order that is
+  // done even where there are zeros: a tail that was cut off earlier may still be on the disk, if the sync of that
+  // failed and was forgotten, and would stand behind new records as if it belonged there. What is cut off and set aside
+  // anew is not written, however large the segment is.
+  void clear_behind(File& file, const std::string& path) {
     boost::system::error_code ec;
-    if (last_.tail != 0) file.resize(last_.end, ec);
+    if (!is_in_order(last_)) file.resize(last_.end, ec);
     if (ec) throw_system(ec, path);
     const std::uint64_t size = file.size(ec);
     if (ec) throw_system(ec, path);
@@ -308,32 +312,22 @@ class Recovery {
     if (ec) throw_system(ec, path);
   }
 
-  // Zeros behind the end, written: a tail that was cut off earlier may still be on the disk, if the sync of that failed
-  // and was forgotten, and would stand behind new records as if it belonged there.
-  void clear_behind(File& file, const std::string& path) const {
-    boost::system::error_code ec;
-    const std::uint64_t size = file.size(ec);
-    if (ec) throw_system(ec, path);
-    const std::vector<std::byte> zeros(std::min<std::uint64_t>(size - std::min(size, last_.end), k_zeros));
-    for (std::uint64_t at = last_.end; at < size; at += zeros.size()) {
-      write_fully(file, at, Bytes(zeros).first(std::min<std::uint64_t>(zeros.size(), size - at)), ec);
-      if (ec) throw_system(ec, path);
-    }
-  }
-
   // Closed: all commits were synced before the record that says so was written.
   static bool is_in_order(const SegmentScan& scan) noexcept { return scan.closed && scan.tail == 0; }
 
   // Writes anew what may be in the page cache only, or was given up by a failed sync, and syncs it.
   static void make_durable(File& file, const std::string& path, const SegmentScan& scan) {
     boost::system::error_code ec;
-    const std::uint64_t from = std::min(scan.synced, scan.end);
-    std::vector<std::byte> rest(scan.end - from);
-    const std::size_t got = file.read_at(from, rest, ec);
-    if (ec) throw_system(ec, path);
-    if (got != rest.size()) throw_corrupt(path, from + got, "the file has become shorter");
-    write_fully(file, from, rest, ec);
-    if (!ec && !is_in_order(scan)) file.sync(ec);
+    std::vector<std::byte> piece;
+    for (std::uint64_t at = std::min(scan.synced, scan.end); at < scan.end; at += piece.size()) {
+      piece.resize(std::min<std::uint64_t>(scan.end - at, FileWindow::k_piece));
+      const std::size_t got = file.read_at(at, piece, ec);
+      if (ec) throw_system(ec, path);
+      if (got != piece.size()) throw_corrupt(path, at + got, "the file has become shorter");
+      write_fully(file, at, piece, ec);
+      if (ec) throw_system(ec, path);
+    }
+    if (!is_in_order(scan)) file.sync(ec);
     if (ec) throw_system(ec, path);
   }
 
@@ -343,8 +337,6 @@ class Recovery {
     writer.write(ec);
     if (ec) throw_system(ec, writer.path());
   }
-
-  static constexpr std::uint64_t k_zeros = std::uint64_t{1} << 20;  // written at once
 
   SegmentWriter::Place place_;
   Directory& directory_;

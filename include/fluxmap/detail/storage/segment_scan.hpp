@@ -1,7 +1,9 @@
 // Reads one segment of the log, and finds where it ends. · layer: storage
 #pragma once
 
+#include <fluxmap/detail/storage/file_window.hpp>
 #include <fluxmap/detail/storage/format.hpp>
+#include <fluxmap/detail/storage/record_reader.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -28,14 +30,15 @@ struct SegmentScan {
 class SegmentScanner {
  public:
   // `boot` is the running system, `last_boot` what the last `opened` record before this segment says; it is moved on.
-  // Calls on_record(const RecordView&) for every intact record in turn.
+  // Calls on_record(const RecordView&) for every intact record in turn; a payload is good during the call. Look at
+  // file.error() afterwards.
   template <class OnRecord>
-  static SegmentScan scan(Bytes file, const SegmentHeader& header, const std::string& boot, std::string& last_boot,
-                          OnRecord&& on_record) {
-    const PlacedChecksum checksum(header.database, header.id);
+  static SegmentScan scan(FileWindow& file, const SegmentHeader& header, const std::string& boot,
+                          std::string& last_boot, OnRecord&& on_record) {
+    RecordReader reader(file, PlacedChecksum(header.database, header.id));
     SegmentScan result;
     std::uint64_t previous = header.base;
-    while (const std::optional<RecordView> record = parse_record(file, checksum, result.end)) {
+    while (const std::optional<RecordView> record = reader.record_at(result.end)) {
       result.fault = fault_of(*record, result, previous);
       if (result.fault != nullptr) return result;
       result.closed = record->kind == RecordKind::closed;
@@ -53,7 +56,7 @@ class SegmentScanner {
       on_record(*record);
       result.end = record->end();
     }
-    look_at_tail(file, checksum, !boot.empty() && boot == last_boot, result);
+    look_at_tail(file, reader, !boot.empty() && boot == last_boot, result);
     return result;
   }
 
@@ -67,19 +70,19 @@ class SegmentScanner {
   }
 
   // What stands behind the records: zeros, a torn tail, or the rest of a damaged log (docs/format.md).
-  static void look_at_tail(Bytes file, const PlacedChecksum& checksum, bool same_boot, SegmentScan& result) {
-    std::uint64_t last = file.size();
-    while (last > result.end && file[last - 1] == std::byte{0}) --last;
-    result.tail = last - std::min(last, result.end);
+  static void look_at_tail(FileWindow& file, RecordReader& reader, bool same_boot, SegmentScan& result) {
+    const std::uint64_t last = file.end_of_data(result.end);
+    result.tail = last - result.end;
     if (result.tail == 0) return;
     if (result.successor) {
       result.fault = "bytes stand behind the segment's seal";
       return;
     }
     for (std::uint64_t at = result.end + k_record_alignment; at < last; at += k_record_alignment) {
-      const std::optional<RecordView> record = parse_record(file, checksum, at);
-      if (!record || record->synced > at) continue;
-      if (same_boot || record->synced > result.end) {
+      const std::optional<RecordStart> start = reader.start_at(at);
+      if (!start || start->synced > at) continue;
+      if (same_boot || start->synced > result.end) {
+        if (!reader.is_intact(at, *start)) continue;
         result.intact_after = at;
         return;
       }

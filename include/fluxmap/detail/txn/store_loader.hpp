@@ -1,11 +1,14 @@
 // Builds a store from what recovery reads. · layer: txn
 //
 // Entries are collected in order and linked at the end, without a search for each: a checkpoint comes sorted; the log's
-// writes are sorted in large batches, of which the last write of each key counts, and merged in.
+// writes are sorted in batches, of which the last write of each key counts, and merged in. What was overwritten,
+// removed or has expired is freed then, so that what is held is what is live and a batch, however long the log is. A
+// batch grows with what is live: moving that aside for new keys costs a constant part of reading them.
 #pragma once
 
 #include <fluxmap/codec.hpp>
 #include <fluxmap/detail/index/key_prefix.hpp>
+#include <fluxmap/detail/platform/deadline.hpp>
 #include <fluxmap/detail/storage/recovery.hpp>
 #include <fluxmap/detail/txn/store.hpp>
 
@@ -25,22 +28,29 @@ class StoreLoader final : public RecoverySink {
   using Prefix = KeyPrefix<Key, Compare>;
 
  public:
-  explicit StoreLoader(Store<Key, Value, Compare>& store) : store_(store) {}
+  static constexpr std::size_t k_batch_bytes = std::size_t{16} << 20;  // of writes that are not merged in yet
+
+  explicit StoreLoader(Store<Key, Value, Compare>& store, std::size_t batch_bytes = k_batch_bytes)
+      : store_(store), batch_bytes_(batch_bytes), now_(store.now()) {}
   ~StoreLoader() override {
     for (EntryType* entry : base_) destroy(entry);
-    for (const Recent& recent : recent_) destroy(recent.entry);
+    for (EntryType* entry : recent_) destroy(entry);
   }
 
   void entries(Bytes payload, BlockKind kind, std::uint32_t count) override {
     Decoder decoder(payload);
     for (; count > 0; --count) {
       make_room(base_);
-      EntryType* const entry =
-          make_entry(decoder, kind == BlockKind::expiring ? WriteKind::expiring : WriteKind::value);
-      const bool ascends = base_.empty() || store_.index.compare()(base_.back()->key, entry->key);
-      base_.push_back(entry);
-      if (!ascends) {
+      base_.push_back(make_entry(decoder, kind == BlockKind::expiring ? WriteKind::expiring : WriteKind::value));
+      EntryType* const entry = base_.back();
+      if (base_.size() > 1 && !store_.index.compare()(base_[base_.size() - 2]->key, entry->key)) {
         throw_error(errc::decode_failed, "the keys do not ascend; was the checkpoint written with another Compare?");
+      }
+      if (entry->load_head() == nullptr) {
+        base_.pop_back();
+        destroy(entry);
+      } else {
+        base_bytes_ += bytes_of(*entry);
       }
     }
     if (decoder.remaining() != 0) throw_error(errc::decode_failed, "bytes stand behind the last entry");
@@ -50,15 +60,17 @@ class StoreLoader final : public RecoverySink {
     cts_ = cts;
     Decoder decoder(payload);
     while (decoder.remaining() != 0) {
+      const std::size_t before = decoder.remaining();
       const auto kind = static_cast<WriteKind>(decoder.read_integer<std::uint8_t>());
       if (kind != WriteKind::value && kind != WriteKind::removal && kind != WriteKind::expiring) {
         throw_error(errc::decode_failed, "neither a value nor a removal");
       }
       make_room(recent_);
-      EntryType* const entry = make_entry(decoder, kind);
-      recent_.push_back({Prefix::of(entry->key), recent_.size(), entry});
+      recent_.push_back(make_entry(decoder, kind));
+      // What a type of the user's owns may not be weighed; what it was written as is.
+      recent_bytes_ += sizeof(Recent) + std::max(before - decoder.remaining(), bytes_of(*recent_.back()));
+      if (recent_bytes_ >= std::max(batch_bytes_, base_bytes_ / 4)) merge();
     }
-    if (recent_.size() >= std::max(k_batch, base_.size() / 4)) merge();
   }
 
   // After the last of them: fills the index.
@@ -88,16 +100,16 @@ class StoreLoader final : public RecoverySink {
  private:
   struct Recent {
     std::uint64_t prefix;
-    std::size_t number;  // in the order of the commits
+    std::size_t number;  // in the order of the commits; later, its place in base_
     EntryType* entry;    // with an empty chain: a removal
   };
-  static constexpr std::size_t k_batch = std::size_t{1} << 20;
 
   template <class List>
-  static void make_room(List& list) {
-    if (list.size() == list.capacity()) list.reserve(2 * list.size() + 64);
+  static void make_room(List& list, std::size_t more = 1) {
+    if (list.capacity() - list.size() < more) list.reserve(std::max(2 * list.size() + 64, list.size() + more));
   }
 
+  // What has expired by now is no value, as if its removal had been written.
   EntryType* make_entry(Decoder& decoder, WriteKind kind) {
     Deadline deadline = k_no_deadline;
     if (kind == WriteKind::expiring) deadline = decoder.read_integer<Deadline>();
@@ -105,7 +117,9 @@ class StoreLoader final : public RecoverySink {
     EntryType* const entry = EntryType::make(Codec<Key>::decode(decoder), shape);
     if (kind == WriteKind::removal) return entry;
     try {
-      VersionType* const head = entry->make_first_version(deadline, Codec<Value>::decode(decoder));
+      Value value = Codec<Value>::decode(decoder);
+      if (now_.passed(deadline)) return entry;
+      VersionType* const head = entry->make_first_version(deadline, std::move(value));
       // Nobody else is here: all stores are relaxed, and published with the database.
       const std::uint64_t flags = head->stamp_bits.load(std::memory_order_relaxed);
       head->stamp_bits.store(Stamp::stamped(cts_, flags).bits(), std::memory_order_relaxed);
@@ -117,8 +131,14 @@ class StoreLoader final : public RecoverySink {
     return entry;
   }
   static void destroy(EntryType* entry) noexcept {
+    if (entry == nullptr) return;
     if (VersionType* const version = entry->load_head()) version->destroy();
     EntryType::destroy(entry);
+  }
+
+  static std::size_t bytes_of(const EntryType& entry) noexcept {
+    const VersionType* const head = entry.load_head();
+    return entry.bytes() + (head != nullptr ? head->bytes() : 0);
   }
 
   bool less(const Recent& a, const Recent& b) const {
@@ -129,30 +149,118 @@ class StoreLoader final : public RecoverySink {
     }
     return a.number < b.number;
   }
+  // For neighbours in this order.
+  bool same_key(const Recent& a, const Recent& b) const {
+    if (Prefix::template k_has<Key> && a.prefix != b.prefix) return false;
+    if constexpr (Prefix::k_exact) return true;
+    return !store_.index.compare()(a.entry->key, b.entry->key);
+  }
 
-  // Brings the log's writes into `base_`. Comparators may throw: nothing is lost or destroyed twice.
+  // Brings the log's writes into base_. A comparator may throw at any time, and then there is no index: each entry is
+  // in base_ or in recent_, once, or was destroyed, and null stands there.
   void merge() {
     if (recent_.empty()) return;
-    std::sort(recent_.begin(), recent_.end(), [this](const Recent& a, const Recent& b) { return less(a, b); });
-    const Compare& compare = store_.index.compare();
-    std::vector<EntryType*> merged, dropped;
-    merged.reserve(base_.size() + recent_.size());
-    dropped.reserve(base_.size() + recent_.size());
-    auto old = base_.begin();
-    for (std::size_t i = 0; i < recent_.size(); ++i) {
-      EntryType* const entry = recent_[i].entry;
-      if (i + 1 < recent_.size() && !compare(entry->key, recent_[i + 1].entry->key)) {
-        dropped.push_back(entry);  // written again later
-        continue;
-      }
-      while (old != base_.end() && compare((*old)->key, entry->key)) merged.push_back(*old++);
-      if (old != base_.end() && !compare(entry->key, (*old)->key)) dropped.push_back(*old++);
-      (entry->load_head() != nullptr ? merged : dropped).push_back(entry);
-    }
-    merged.insert(merged.end(), old, base_.end());
-    base_.swap(merged);
+    std::vector<Recent> batch = sorted_batch();
+    const std::size_t added = place_batch(batch);
+    batch.resize(added);
+    make_room(base_, added);
+    close_gaps(batch);
+    insert(batch);
     recent_.clear();
-    for (EntryType* entry : dropped) destroy(entry);
+    recent_bytes_ = 0;
+  }
+
+  // The last write of each key, ascending.
+  std::vector<Recent> sorted_batch() {
+    std::vector<Recent> batch;
+    batch.reserve(recent_.size());
+    for (std::size_t i = 0; i < recent_.size(); ++i) batch.push_back({Prefix::of(recent_[i]->key), i, recent_[i]});
+    std::sort(batch.begin(), batch.end(), [this](const Recent& a, const Recent& b) { return less(a, b); });
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (i + 1 < batch.size() && same_key(batch[i], batch[i + 1])) {
+        destroy(std::exchange(recent_[batch[i].number], nullptr));
+      } else {
+        batch[kept++] = batch[i];
+      }
+    }
+    batch.resize(kept);
+    return batch;
+  }
+
+  // Removals leave gaps in base_, values of its keys take their places. Returns how many new keys there are: the batch
+  // begins with them then, and their places.
+  std::size_t place_batch(std::vector<Recent>& batch) {
+    const Compare& compare = store_.index.compare();
+    std::size_t added = 0, at = 0;
+    gaps_ = 0;
+    for (const Recent& recent : batch) {
+      EntryType*& owned = recent_[recent.number];
+      const bool is_value = recent.entry->load_head() != nullptr;
+      at = lower_bound(at, recent.entry->key);
+      if (at < base_.size() && !compare(recent.entry->key, base_[at]->key)) {
+        EntryType*& old = base_[at++];
+        base_bytes_ -= bytes_of(*old);
+        destroy(std::exchange(old, nullptr));
+        if (is_value) {
+          base_bytes_ += bytes_of(*recent.entry);
+          old = std::exchange(owned, nullptr);
+        } else {
+          destroy(std::exchange(owned, nullptr));
+          ++gaps_;
+        }
+      } else if (is_value) {
+        batch[added++] = {recent.prefix, at, recent.entry};
+      } else {
+        destroy(std::exchange(owned, nullptr));
+      }
+    }
+    return added;
+  }
+  // The first place from `from` on whose key is not before this one. What is near is found fast.
+  std::size_t lower_bound(std::size_t from, const Key& key) const {
+    const Compare& compare = store_.index.compare();
+    std::size_t first = from, end = base_.size();
+    for (std::size_t step = 1; first < end; step *= 2) {
+      const std::size_t probe = std::min(first + step, end) - 1;
+      if (!compare(base_[probe]->key, key)) {
+        end = probe;
+        break;
+      }
+      first = probe + 1;
+    }
+    while (first < end) {
+      const std::size_t middle = first + (end - first) / 2;
+      if (compare(base_[middle]->key, key)) {
+        first = middle + 1;
+      } else {
+        end = middle;
+      }
+    }
+    return first;
+  }
+
+  // These two throw nothing. Places of new keys are moved along.
+  void close_gaps(std::vector<Recent>& added) noexcept {
+    if (gaps_ == 0) return;
+    std::size_t kept = 0;
+    auto next = added.begin();
+    for (std::size_t at = 0; at < base_.size(); ++at) {
+      for (; next != added.end() && next->number == at; ++next) next->number = kept;
+      if (base_[at] != nullptr) base_[kept++] = base_[at];
+    }
+    for (; next != added.end(); ++next) next->number = kept;
+    base_.resize(kept);
+  }
+  void insert(const std::vector<Recent>& added) noexcept {
+    std::size_t from = base_.size();
+    base_.resize(base_.size() + added.size());  // there is room
+    std::size_t to = base_.size();
+    for (auto next = added.rbegin(); next != added.rend(); ++next) {
+      while (from > next->number) base_[--to] = base_[--from];
+      base_[--to] = next->entry;
+      base_bytes_ += bytes_of(*next->entry);
+    }
   }
 
   void count_in(EpochGuard& guard, EntryType& entry) noexcept {
@@ -171,9 +279,13 @@ class StoreLoader final : public RecoverySink {
   }
 
   Store<Key, Value, Compare>& store_;
+  const std::size_t batch_bytes_;
+  const Now now_;
   Cts cts_ = 0;
-  std::vector<EntryType*> base_;  // ascending, with a value each
-  std::vector<Recent> recent_;
+  std::vector<EntryType*> base_;    // ascending, with a value each
+  std::vector<EntryType*> recent_;  // writes in the order of the commits; with an empty chain: removals
+  std::size_t base_bytes_ = 0, recent_bytes_ = 0;
+  std::size_t gaps_ = 0;
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail
