@@ -9,6 +9,7 @@
 #include <fluxmap/detail/txn/redo_codec.hpp>
 #include <fluxmap/detail/txn/store.hpp>
 #include <fluxmap/detail/txn/store_loader.hpp>
+#include <fluxmap/detail/upkeep/retry_pause.hpp>
 #include <fluxmap/options.hpp>
 #include <fluxmap/stats.hpp>
 
@@ -18,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -57,7 +59,8 @@ class TypedPersistence final : public Persistence {
       : shared_store_(std::move(shared)),
         store_(*shared_store_),
         files_(setup.files),
-        directory_(open_and_lock(setup)) {
+        directory_(open_and_lock(setup)),
+        checkpoint_after_(setup.options.checkpoint_after_bytes) {
     StoreType& store = store_;
     SegmentWriter::Place place;
     place.directory = directory_.get();
@@ -76,19 +79,19 @@ class TypedPersistence final : public Persistence {
     SegmentWriter writer = recovery.open();
     recovered_ = recovery.result();
     place_ = writer.place();
+    checkpoint_cts_ = recovered_.checkpoint;
     store.ring.start_after(recovered_.last_cts);
     store.encode_redo = &RedoCodec<Key, Value>::encode;
     since_checkpoint_.store(recovered_.log_bytes, std::memory_order_relaxed);  // no other thread yet
-    const std::uint64_t limit = setup.options.checkpoint_after_bytes;
     try {
       store.log = std::make_unique<Log>(store.epochs, store.order, setup.log, std::move(writer), recovered_.last_cts,
-                                        [this, limit](std::uint64_t bytes) { on_written(bytes, limit); });
-      if (limit != 0) checkpointer_ = std::thread([this] { run_checkpoints(); });
+                                        [this](std::uint64_t bytes) { on_written(bytes); });
+      if (checkpoint_after_ != 0) checkpointer_ = std::thread([this] { run_checkpoints(); });
     } catch (const std::system_error& error) {
       store.log.reset();  // it would call us
       throw boost::system::system_error(error.code(), "fluxmap: no thread for the log");
     }
-    on_written(0, limit);
+    on_written(0);
   }
   ~TypedPersistence() override { stop(); }
 
@@ -98,8 +101,12 @@ class TypedPersistence final : public Persistence {
     try {
       const std::uint64_t before = since_checkpoint_.load(std::memory_order_relaxed);  // an estimate
       write_checkpoint();
-      since_checkpoint_.fetch_sub(before, std::memory_order_relaxed);  // an estimate
-      checkpoints_.fetch_add(1, std::memory_order_relaxed);            // a counter
+      const std::uint64_t rest = since_checkpoint_.fetch_sub(before, std::memory_order_relaxed) - before;  // as above
+      checkpoints_.fetch_add(1, std::memory_order_relaxed);                                                // a counter
+      const std::lock_guard lock(wake_mutex_);
+      pause_.succeeded();
+      checkpoint_due_ = is_due(rest);
+      wake_.notify_all();
     } catch (...) {
       if (!stopping_.load(std::memory_order_relaxed)) failed_checkpoints_.fetch_add(1, std::memory_order_relaxed);
       throw;
@@ -163,28 +170,48 @@ class TypedPersistence final : public Persistence {
   static constexpr std::size_t k_stretch = 256;  // entries looked at inside one guard, at least
 
   // Called by the log's thread, and once at the beginning.
-  void on_written(std::uint64_t bytes, std::uint64_t limit) noexcept {
+  void on_written(std::uint64_t bytes) noexcept {
     const std::uint64_t now = since_checkpoint_.fetch_add(bytes, std::memory_order_relaxed) + bytes;  // an estimate
-    if (limit == 0 || now < limit) return;
+    if (!is_due(now)) return;
     {
       const std::lock_guard lock(wake_mutex_);
-      checkpoint_due_ = true;
+      if (std::exchange(checkpoint_due_, true)) return;
     }
     wake_.notify_all();
   }
+  bool is_due(std::uint64_t log_bytes) const noexcept {
+    return checkpoint_after_ != 0 && log_bytes >= checkpoint_after_;
+  }
 
+  // One that fails is tried again, after a pause that grows; writing all of it anew after every sync would help nobody.
   void run_checkpoints() noexcept {
-    for (;;) {
-      {
-        std::unique_lock lock(wake_mutex_);
-        wake_.wait(lock, [&] { return checkpoint_due_ || stopping_.load(std::memory_order_relaxed); });  // set before
-        checkpoint_due_ = false;                                                                         // wake_mutex_
+    std::unique_lock lock(wake_mutex_);
+    while (!stopping_.load(std::memory_order_relaxed)) {  // set before wake_mutex_ is taken
+      if (!checkpoint_due_) {
+        wake_.wait(lock);
+      } else if (RetryPause::Clock::now() < pause_.until()) {
+        wake_.wait_until(lock, pause_.until());
+      } else if (store_.log->failed()) {
+        checkpoint_due_ = false;  // there will be none any more
+      } else {
+        const auto began = RetryPause::Clock::now();
+        checkpoint_due_ = false;
+        lock.unlock();
+        const bool written = try_checkpoint();
+        lock.lock();
+        if (written) continue;
+        pause_.failed(began, RetryPause::Clock::now());
+        checkpoint_due_ = true;
       }
-      if (stopping_.load(std::memory_order_relaxed)) return;  // as above
-      try {
-        checkpoint();
-      } catch (...) {  // counted; the log is kept, and the next stretch of it is another occasion
-      }
+    }
+  }
+  // False: counted, and the log is kept.
+  bool try_checkpoint() noexcept {
+    try {
+      checkpoint();
+      return true;
+    } catch (...) {
+      return false;
     }
   }
 
@@ -192,7 +219,7 @@ class TypedPersistence final : public Persistence {
     store_.log->check_usable();
     const HeldSnapshot snapshot(store_);
     const std::uint64_t first_segment = store_.log->first_segment_after(snapshot.cts);
-    CheckpointWriter writer(place_, snapshot.cts, first_segment);
+    CheckpointWriter writer(place_, snapshot.cts, first_segment, snapshot.cts == checkpoint_cts_);
     boost::system::error_code ec;
     const auto check = [&] {
       if (ec) throw_system(ec, "checkpoint " + writer.path());
@@ -213,6 +240,7 @@ class TypedPersistence final : public Persistence {
     }
     writer.finish(ec);
     check();
+    checkpoint_cts_ = snapshot.cts;
     drop_what_it_stands_for(snapshot.cts, first_segment);
   }
 
@@ -265,11 +293,14 @@ class TypedPersistence final : public Persistence {
   std::unique_ptr<Directory> directory_;  // until stop(); the writer, which then has ended, knows it too
   SegmentWriter::Place place_;
   Recovered recovered_;
+  const std::uint64_t checkpoint_after_;         // bytes of the log; 0: none by itself
+  std::optional<std::uint64_t> checkpoint_cts_;  // of the one that counts; guarded by checkpoint_mutex_
   std::atomic<std::uint64_t> since_checkpoint_{0}, checkpoints_{0}, failed_checkpoints_{0};
   std::atomic<bool> stopping_{false};
   std::mutex stop_mutex_, checkpoint_mutex_, wake_mutex_;
   std::condition_variable wake_;
   bool checkpoint_due_ = false;  // guarded by wake_mutex_
+  RetryPause pause_;             // likewise
   std::thread checkpointer_;
 };
 

@@ -21,12 +21,14 @@ class CheckpointWriter {
   using error_code = boost::system::error_code;
   using Place = SegmentWriter::Place;
 
-  CheckpointWriter(const Place& place, std::uint64_t cts, std::uint64_t first_segment)
+  // `replaces`: the log rests on one of this timestamp already.
+  CheckpointWriter(const Place& place, std::uint64_t cts, std::uint64_t first_segment, bool replaces)
       : place_(place),
         name_(checkpoint_name(cts)),
         checksum_(place.database, cts),
         cts_(cts),
-        first_segment_(first_segment) {}
+        first_segment_(first_segment),
+        replaces_(replaces) {}
   CheckpointWriter(const CheckpointWriter&) = delete;
   CheckpointWriter& operator=(const CheckpointWriter&) = delete;
   ~CheckpointWriter() {
@@ -71,6 +73,9 @@ class CheckpointWriter {
     if (ec) return;
     finished_ = true;
     place_.directory->sync(ec);
+    if (!ec || replaces_) return;
+    error_code ignored;  // nothing rests on it yet: without it there is one less for each time that this fails
+    place_.directory->remove(name_, ignored);
   }
 
  private:
@@ -85,6 +90,7 @@ class CheckpointWriter {
   const PlacedChecksum checksum_;
   const std::uint64_t cts_;
   const std::uint64_t first_segment_;
+  const bool replaces_;
   std::unique_ptr<File> file_;
   std::uint64_t offset_ = 0;
   std::uint64_t entries_ = 0;

@@ -42,10 +42,11 @@ class RecoverySink {
 };
 
 struct Recovered {
-  std::uint64_t last_cts = 0;         // of what was recovered
-  std::uint64_t commits = 0;          // replayed from the log
-  std::uint64_t truncated_bytes = 0;  // of a torn tail
-  std::uint64_t log_bytes = 0;        // in the log's records, from the segment the checkpoint names
+  std::uint64_t last_cts = 0;               // of what was recovered
+  std::uint64_t commits = 0;                // replayed from the log
+  std::uint64_t truncated_bytes = 0;        // of a torn tail
+  std::uint64_t log_bytes = 0;              // in the log's records, from the segment the checkpoint names
+  std::optional<std::uint64_t> checkpoint;  // the timestamp of the one that was read
 };
 
 [[noreturn]] inline void throw_system(const boost::system::error_code& ec, const std::string& what) {
@@ -192,7 +193,7 @@ class Recovery {
     check_types(reader.header().types, path);
     place_.database = reader.header().database;
     first_segment_ = reader.header().first_segment;
-    checkpoint_ = cts;
+    checkpoint_ = result_.checkpoint = cts;
     result_.last_cts = cts;
     CheckpointReader::Block block;
     for (bool done = false;;) {
