@@ -69,11 +69,12 @@ struct PersistenceOptions {
   // Of this database alone; made, with its parents, where it is missing. The database stays in what the name means when
   // it is opened, also when the working directory changes, or the directory is renamed.
   std::filesystem::path directory;
-  // The log is cut into files of this size, each set aside on the disk in advance. One of them is held in memory while
-  // the database is opened; a larger one means fewer syncs for rotation.
+  // The log is cut into files of this size, each set aside on the disk in advance. A larger one means fewer syncs for
+  // rotation.
   std::size_t segment_bytes = std::size_t{16} << 20;
   // A checkpoint is written by itself once this much log has piled up since the last one. Smaller: less to replay at
-  // the next opening, more to write meanwhile. 0: only by checkpoint().
+  // the next opening, more to write meanwhile. One that fails is tried again after a pause that grows. 0: only by
+  // checkpoint().
   std::size_t checkpoint_after_bytes = std::size_t{64} << 20;
   // Some file systems cannot sync a directory: a power cut may then take new files with all that was acknowledged in
   // them, and bring back old ones. build() fails there, and says so, unless this is true. The end of the process alone
