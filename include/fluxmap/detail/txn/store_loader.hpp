@@ -34,7 +34,7 @@ class StoreLoader final : public RecoverySink {
       : store_(store), batch_bytes_(batch_bytes), now_(store.now()) {}
   ~StoreLoader() override {
     for (EntryType* entry : base_) destroy(entry);
-    for (EntryType* entry : recent_) destroy(entry);
+    for (const Written& written : recent_) destroy(written.entry);
   }
 
   void entries(Bytes payload, BlockKind kind, std::uint32_t count) override {
@@ -66,9 +66,10 @@ class StoreLoader final : public RecoverySink {
         throw_error(errc::decode_failed, "neither a value nor a removal");
       }
       make_room(recent_);
-      recent_.push_back(make_entry(decoder, kind));
+      Written& written = recent_.emplace_back(Written{make_entry(decoder, kind), 0});
+      written.bytes = bytes_of(*written.entry);
       // What a type of the user's owns may not be weighed; what it was written as is.
-      recent_bytes_ += sizeof(Recent) + std::max(before - decoder.remaining(), bytes_of(*recent_.back()));
+      recent_bytes_ += sizeof(Written) + std::max(before - decoder.remaining(), written.bytes);
       if (recent_bytes_ >= std::max(batch_bytes_, base_bytes_ / 4)) merge();
     }
   }
@@ -98,10 +99,14 @@ class StoreLoader final : public RecoverySink {
   }
 
  private:
+  struct Written {
+    EntryType* entry;  // with an empty chain: a removal
+    std::size_t bytes;
+  };
   struct Recent {
     std::uint64_t prefix;
     std::size_t number;  // in the order of the commits; later, its place in base_
-    EntryType* entry;    // with an empty chain: a removal
+    EntryType* entry;
   };
 
   template <class List>
@@ -174,12 +179,13 @@ class StoreLoader final : public RecoverySink {
   std::vector<Recent> sorted_batch() {
     std::vector<Recent> batch;
     batch.reserve(recent_.size());
-    for (std::size_t i = 0; i < recent_.size(); ++i) batch.push_back({Prefix::of(recent_[i]->key), i, recent_[i]});
+    for (std::size_t i = 0; i < recent_.size(); ++i)
+      batch.push_back({Prefix::of(recent_[i].entry->key), i, recent_[i].entry});
     std::sort(batch.begin(), batch.end(), [this](const Recent& a, const Recent& b) { return less(a, b); });
     std::size_t kept = 0;
     for (std::size_t i = 0; i < batch.size(); ++i) {
       if (i + 1 < batch.size() && same_key(batch[i], batch[i + 1])) {
-        destroy(std::exchange(recent_[batch[i].number], nullptr));
+        destroy(std::exchange(recent_[batch[i].number].entry, nullptr));
       } else {
         batch[kept++] = batch[i];
       }
@@ -195,24 +201,24 @@ class StoreLoader final : public RecoverySink {
     std::size_t added = 0, at = 0;
     gaps_ = 0;
     for (const Recent& recent : batch) {
-      EntryType*& owned = recent_[recent.number];
+      Written& written = recent_[recent.number];
       const bool is_value = recent.entry->load_head() != nullptr;
+      if (is_value) base_bytes_ += written.bytes;
       at = lower_bound(at, recent.entry->key);
       if (at < base_.size() && !compare(recent.entry->key, base_[at]->key)) {
         EntryType*& old = base_[at++];
         base_bytes_ -= bytes_of(*old);
         destroy(std::exchange(old, nullptr));
         if (is_value) {
-          base_bytes_ += bytes_of(*recent.entry);
-          old = std::exchange(owned, nullptr);
+          old = std::exchange(written.entry, nullptr);
         } else {
-          destroy(std::exchange(owned, nullptr));
+          destroy(std::exchange(written.entry, nullptr));
           ++gaps_;
         }
       } else if (is_value) {
         batch[added++] = {recent.prefix, at, recent.entry};
       } else {
-        destroy(std::exchange(owned, nullptr));
+        destroy(std::exchange(written.entry, nullptr));
       }
     }
     return added;
@@ -259,7 +265,6 @@ class StoreLoader final : public RecoverySink {
     for (auto next = added.rbegin(); next != added.rend(); ++next) {
       while (from > next->number) base_[--to] = base_[--from];
       base_[--to] = next->entry;
-      base_bytes_ += bytes_of(*next->entry);
     }
   }
 
@@ -282,8 +287,8 @@ class StoreLoader final : public RecoverySink {
   const std::size_t batch_bytes_;
   const Now now_;
   Cts cts_ = 0;
-  std::vector<EntryType*> base_;    // ascending, with a value each
-  std::vector<EntryType*> recent_;  // writes in the order of the commits; with an empty chain: removals
+  std::vector<EntryType*> base_;  // ascending, with a value each
+  std::vector<Written> recent_;   // in the order of the commits
   std::size_t base_bytes_ = 0, recent_bytes_ = 0;
   std::size_t gaps_ = 0;
 };
