@@ -161,7 +161,6 @@ bool bury(Store<Key, Value, Compare>& store, EpochGuard& guard, Entry<Key, Value
     Commit<Key, Value, Compare> commit(store, guard);
     switch (commit.run(writes, nullptr, now, 0, 0, false)) {
       case CommitOutcome::committed:
-        if (store.expirer != nullptr) store.expirer->finish_later();
         return true;
       case CommitOutcome::conflict:
         return false;

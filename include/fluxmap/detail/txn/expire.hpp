@@ -47,6 +47,7 @@ bool expire_some(Store<Key, Value, Compare>& store) {
     if (bury(store, guard, *one.entry, *one.version)) guard.counters().expirations.add(1);
     leaving.done(one.bytes);
   }
+  if (found > 0 && store.expirer != nullptr) store.expirer->finish_later();
   return more;
 }
 

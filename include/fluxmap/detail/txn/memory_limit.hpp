@@ -354,6 +354,7 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
     bool evicted = false;
     try {
       evicted = bury(store_, guard, *victim.entry, *victim.value);
+      if (evicted && store_.expirer != nullptr) store_.expirer->finish_when_quiet();
     } catch (...) {
       note_leaving(-victim.bytes);
       put_back(*victim.entry);

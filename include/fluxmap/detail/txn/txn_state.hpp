@@ -35,8 +35,8 @@ struct ScanCursor {
   const Key* last_key = nullptr;    // of the last item met, an own tombstone included; null: not begun
   std::size_t ahead = 0;         // entries looked ahead to and still to come; read-only: the last ones of range->seen
   std::uint64_t generation = 0;  // `at` is good only while the snapshot is the same
-  typename ClearedRun<Key>::Scan from;  // until the first item
-  const Key* key = nullptr;             // the current item
+  bool begun = false;            // a step has been made
+  const Key* key = nullptr;      // the current item
   const Value* value = nullptr;
 };
 
@@ -154,12 +154,7 @@ class TxnState {
       kept = std::make_unique<Range>(std::move(range));
       cursor.range = kept.get();
     } else {
-      if constexpr (std::copy_constructible<Key>) {
-        const Key* const start = cleared_.skip(store_.index.compare(), range.first);
-        if (start != nullptr && range.contains(store_.index.compare(), *start)) range.start.emplace(*start);
-      }
       cursor.range = &reads_.ranges.emplace_back(std::move(range));
-      cursor.from = cleared_.begin(cursor.range->first, cursor.range->start.has_value());
     }
     return cursor;
   }
@@ -180,6 +175,8 @@ class TxnState {
     check_usable();
     const Compare& compare = store_.index.compare();
     Range& range = *cursor.range;
+    const bool begins = !std::exchange(cursor.begun, true);
+    if (begins) skip_cleared(range);
     for (;;) {
       const std::uint64_t generation = generation_;
       WriteType* const own = next_own(cursor);
@@ -203,12 +200,12 @@ class TxnState {
         cursor.generation = generation_;
         cursor.last_key = cursor.key = &entry->key;
         cursor.value = std::addressof(found.version->value);
-        cleared_.met(cursor.from, entry->key);
+        if (begins) note_cleared(range, entry->key);
         return true;
       }
       if (own == nullptr) {
         range.finished = true;
-        if (cursor.last_key != nullptr) cleared_.met(cursor.from, *cursor.last_key);
+        if (begins && cursor.last_key != nullptr) note_cleared(range, *cursor.last_key);
         return false;
       }
       range.seen.push_back({nullptr, nullptr, own});
@@ -216,7 +213,7 @@ class TxnState {
       cursor.at = nullptr;
       cursor.last_key = cursor.key = &own->key;
       if (own->version->is_tombstone()) continue;
-      cleared_.met(cursor.from, own->key);
+      if (begins) note_cleared(range, own->key);
       cursor.value = std::addressof(own->version->value);
       return true;
     }
@@ -401,6 +398,17 @@ class TxnState {
     needed_ = snapshot_;
     ++generation_;
     return true;
+  }
+
+  // A scan of a read-write transaction begins, or has come to its first key, or to its end behind `key`.
+  void skip_cleared(Range& range) {
+    if constexpr (std::copy_constructible<Key>) {
+      const Key* const start = cleared_.skip(store_.index.compare(), range.first);
+      if (start != nullptr && range.contains(store_.index.compare(), *start)) range.start.emplace(*start);
+    }
+  }
+  void note_cleared(const Range& range, const Key& key) noexcept {
+    range.start ? cleared_.met_after_skip(key) : cleared_.met(range.first, key);
   }
 
   WriteType* next_own(const Cursor& cursor) {

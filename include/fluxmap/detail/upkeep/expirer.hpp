@@ -17,9 +17,10 @@
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
 // Calls expire() whenever a timer of the wheel is due, until it returns false; and finish() some time after
-// finish_later(), until it returns true: the tombstones of what has expired or was evicted are nobody else's to free,
-// if nothing is written any more. Both may throw, and are called again a little later then. With a clock that can be
-// set no wait for a deadline can be relied on, so it is looked at now and then. Thread-safe, but for stop().
+// finish_later() or finish_when_quiet(), until it returns true: the tombstones of what has expired or was evicted are
+// nobody else's to free, if nothing is written any more. Both may throw, and are called again a little later then. With
+// a clock that can be set no wait for a deadline can be relied on, so it is looked at now and then. Thread-safe, but
+// for stop().
 class Expirer {
  public:
   Expirer(const TimingWheel& timers, const Clock& clock, std::function<bool()> expire, std::function<bool()> finish)
@@ -44,12 +45,18 @@ class Expirer {
     }
     wake_.notify_all();
   }
-  // Something has been removed by the database itself. Cheap: a load, but for the first time after a finish().
+  // Something has expired. Cheap: a load, but for the first time after a finish().
   void finish_later() noexcept {
     // Relaxed, all of `unfinished_`: it orders nothing; what is to be freed is on the work lists.
     if (unfinished_.load(std::memory_order_relaxed)) return;
     unfinished_.store(true, std::memory_order_relaxed);
     wake();
+  }
+  // Something was evicted. Those who evict clean up behind themselves: it waits, a while, until they have stopped.
+  void finish_when_quiet() noexcept {
+    // Relaxed: it orders nothing, either.
+    if (!disturbed_.load(std::memory_order_relaxed)) disturbed_.store(true, std::memory_order_relaxed);
+    finish_later();
   }
   void request_stop() noexcept {
     {
@@ -70,7 +77,8 @@ class Expirer {
   // Between two calls of finish(): so that many small portions are freed together, and for as long as snapshots hold
   // all of it.
   static constexpr std::chrono::milliseconds k_shortest_pause{100}, k_longest_pause{1000};
-  static constexpr int k_share = 20;  // of the time goes to finish() at most: a twentieth
+  static constexpr int k_most_postponed = 10;  // times in a row
+  static constexpr int k_share = 20;           // of the time goes to finish() at most: a twentieth
 
   void run() noexcept {
     std::unique_lock lock(mutex_);
@@ -104,6 +112,11 @@ class Expirer {
     if (!unfinished_.load(std::memory_order_relaxed)) return;  // see finish_later
     const auto started = SteadyClock::now();
     if (started < next_finish_) return;
+    if (disturbed_.exchange(false, std::memory_order_relaxed) && ++postponed_ < k_most_postponed) {  // as unfinished_
+      next_finish_ = started + k_shortest_pause;
+      return;
+    }
+    postponed_ = 0;
     unfinished_.store(false, std::memory_order_relaxed);  // before it begins: what comes meanwhile counts anew
     bool finished = false;
     try {
@@ -120,9 +133,11 @@ class Expirer {
   const Clock& clock_;
   const std::function<bool()> expire_, finish_;
   std::atomic<bool> started_{false};
-  std::atomic<bool> unfinished_{false};                 // finish() is to be called
-  std::chrono::milliseconds pause_ = k_shortest_pause;  // of the thread's own, as the next
-  SteadyClock::time_point next_finish_{};               // not before
+  std::atomic<bool> unfinished_{false};  // finish() is to be called,
+  std::atomic<bool> disturbed_{false};   //   and may wait: there were evictions since it was last due
+  int postponed_ = 0;                    // of the thread's own, as the next two
+  std::chrono::milliseconds pause_ = k_shortest_pause;
+  SteadyClock::time_point next_finish_{};  // not before
   std::mutex mutex_;
   std::condition_variable wake_;
   bool woken_ = false, stopping_ = false;  // guarded by mutex_
