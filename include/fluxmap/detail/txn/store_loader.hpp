@@ -5,6 +5,7 @@
 #pragma once
 
 #include <fluxmap/codec.hpp>
+#include <fluxmap/detail/index/key_order.hpp>
 #include <fluxmap/detail/index/key_prefix.hpp>
 #include <fluxmap/detail/storage/recovery.hpp>
 #include <fluxmap/detail/txn/store.hpp>
@@ -25,7 +26,9 @@ class StoreLoader final : public RecoverySink {
   using Prefix = KeyPrefix<Key, Compare>;
 
  public:
-  explicit StoreLoader(Store<Key, Value, Compare>& store) : store_(store) {}
+  // `leave_out`: what has a key without a place in the order (0.1.0 took them) is left out, instead of failing.
+  explicit StoreLoader(Store<Key, Value, Compare>& store, bool leave_out = false)
+      : store_(store), leave_out_(leave_out) {}
   ~StoreLoader() override {
     for (EntryType* entry : base_) destroy(entry);
     for (const Recent& recent : recent_) destroy(recent.entry);
@@ -37,6 +40,7 @@ class StoreLoader final : public RecoverySink {
       make_room(base_);
       EntryType* const entry =
           make_entry(decoder, kind == BlockKind::expiring ? WriteKind::expiring : WriteKind::value);
+      if (is_left_out(entry)) continue;
       const bool ascends = base_.empty() || store_.index.compare()(base_.back()->key, entry->key);
       base_.push_back(entry);
       if (!ascends) {
@@ -56,6 +60,7 @@ class StoreLoader final : public RecoverySink {
       }
       make_room(recent_);
       EntryType* const entry = make_entry(decoder, kind);
+      if (is_left_out(entry)) continue;
       recent_.push_back({Prefix::of(entry->key), recent_.size(), entry});
     }
     if (recent_.size() >= std::max(k_batch, base_.size() / 4)) merge();
@@ -116,6 +121,23 @@ class StoreLoader final : public RecoverySink {
     }
     return entry;
   }
+  // Then the entry is destroyed. A removal of such a key has removed nothing.
+  bool is_left_out(EntryType* entry) {
+    struct Destroy {
+      EntryType* entry;
+      ~Destroy() {
+        if (entry != nullptr) destroy(entry);
+      }
+    } otherwise{entry};
+    if (has_place<Key>(store_.index.compare(), entry->key)) {
+      otherwise.entry = nullptr;
+      return false;
+    }
+    if (leave_out_ || entry->load_head() == nullptr) return true;
+    throw_error(errc::invalid_key,
+                "a key that is not equal to itself, as a NaN, which 0.1.0 has taken: it has no place in the order, and "
+                "others may be hidden by it; leave_out_invalid_keys() opens the directory without it");
+  }
   static void destroy(EntryType* entry) noexcept {
     if (VersionType* const version = entry->load_head()) version->destroy();
     EntryType::destroy(entry);
@@ -171,6 +193,7 @@ class StoreLoader final : public RecoverySink {
   }
 
   Store<Key, Value, Compare>& store_;
+  const bool leave_out_;
   Cts cts_ = 0;
   std::vector<EntryType*> base_;  // ascending, with a value each
   std::vector<Recent> recent_;

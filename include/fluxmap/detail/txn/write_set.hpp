@@ -94,12 +94,13 @@ class WriteSet {
     if (savepoints_ > 0) undo_.push_back({node, std::move(version)});
   }
 
-  // The first node whose key is not less than `key`, or the first one after it; null: none. Nodes without a version
-  // are passed over.
+  // The first node whose key is not less than `key`, the first of all, or the first one after the key; null: none.
+  // Nodes without a version are passed over.
   template <class K>
   WriteType* lower_bound(const K& key) {
     return skip_empty(nodes_.lower_bound(key, nodes_.key_comp()));
   }
+  WriteType* first() { return skip_empty(nodes_.begin()); }
   template <class K>
   WriteType* upper_bound(const K& key) {
     return skip_empty(nodes_.upper_bound(key, nodes_.key_comp()));
