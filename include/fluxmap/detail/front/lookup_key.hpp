@@ -8,6 +8,7 @@
 
 #include <concepts>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,7 +31,7 @@ consteval bool is_taken_as_it_is() {
     return false;
   } else if constexpr (mixes_numbers<Key, K>()) {
     return false;
-  } else if constexpr (k_direction<Compare, Key> == Direction::own || way_to<Key, K>() == Way::none) {
+  } else if constexpr (k_direction<Compare, Key> == Direction::own) {
     return true;
   } else {
     return requires(const Compare& compare, const Key& key, const K& other) {
@@ -44,7 +45,7 @@ consteval bool is_taken_as_it_is() {
 template <class K>
 class KeyAsItIs {
  public:
-  KeyAsItIs(const K& key, bool is_there) noexcept : key_(&key), is_there_(is_there) {}
+  KeyAsItIs(const K& key, bool is_there) noexcept : key_(std::addressof(key)), is_there_(is_there) {}
   explicit operator bool() const noexcept { return !may_differ_from_itself<K>() || is_there_; }
   const K& operator*() const noexcept { return *key_; }
 
@@ -89,7 +90,8 @@ auto given_key(K&& key) {
     return Key(std::forward<K>(key));
   } else if constexpr (mixes_numbers<Key, Plain>() || way_to<Key, Plain>() == Way::given) {
     Placed<Key> placed = place_key<Key>(key);
-    return placed.fit == Fit::exact ? std::optional<Key>(std::move(placed.value)) : std::nullopt;
+    const bool held = placed.fit == Fit::exact || !is_equal_to_itself(placed.value);  // that is told by check_place
+    return held ? std::optional<Key>(std::move(placed.value)) : std::nullopt;
   } else {
     const auto convert = [&]() -> Key { return std::forward<K>(key); };
     return convert();
