@@ -39,9 +39,8 @@ enum class errc {
   // Awaitables, plain functions, `transaction` and `update` hand the exception on as it is instead.
   user_exception,
   // A key to be written that Key cannot hold (it is never cut), or that is not equal to itself (a NaN); or a bound of a
-  // range that Key cannot hold, under a comparator that does not tell where it lies. At an opening: a directory of
-  // 0.1.0
-  // holds such a key.
+  // range that Key cannot hold, under a comparator that does not tell where it lies. At an opening: the directory, of
+  // 0.1.0, holds a key that is not equal to itself.
   invalid_key,
 };
 

@@ -172,7 +172,8 @@ TEST_CASE("a_prefix_scan_finds_them_in_descending_order_too") {
 TEST_CASE("a_prefix_scan_of_wide_text_compares_its_characters") {
   fluxmap::Database<std::u16string, int> store;
   fluxmap::Database<std::u16string, int, std::greater<>> down;
-  const std::vector<std::u16string> keys{u"a", u"b", u"b\x00ff", u"b\xffff", u"b\xffff\xffff", u"c", u"\xffff", u"\xffffz"};
+  const std::vector<std::u16string> keys{u"a", u"b",      u"b\x00ff", u"b\xffff", u"b\xffff\xffff",
+                                         u"c", u"\xffff", u"\xffffz"};
   for (const auto& key : keys) {
     run(store.handle().insert(key, 1));
     run(down.handle().insert(key, 1));

@@ -30,7 +30,9 @@ struct Point {
 struct Named {  // no equality of its own
   std::string name;
   std::array<float, 2> place;
-  friend bool operator<(const Named& a, const Named& b) { return std::tie(a.name, a.place) < std::tie(b.name, b.place); }
+  friend bool operator<(const Named& a, const Named& b) {
+    return std::tie(a.name, a.place) < std::tie(b.name, b.place);
+  }
 };
 class Celsius {  // whose inside cannot be seen
  public:

@@ -58,6 +58,8 @@ void keep() {
   fluxmap::Database<Key, Value>::builder().durability_full({.directory = "data"});
 }
 
+// The texts stand in one line each.
+// clang-format off
 void refused() {
   using namespace std::chrono_literals;
 #if CASE == 0  // the_cases_compile_without_their_faults: compiles

@@ -101,8 +101,8 @@ struct Arrays {
   int last;
 };
 static_assert(seen<Arrays>() == 6);
-static_assert(std::same_as<field_types_t<Arrays>, FieldList<std::string, char[256], std::string[3], int[2][3],
-                                                            WithMembers[2], int>>);
+static_assert(std::same_as<field_types_t<Arrays>,
+                           FieldList<std::string, char[256], std::string[3], int[2][3], WithMembers[2], int>>);
 struct ArraysBesideNoDefault {
   int matrix[2][3];
   OfTwo two;
@@ -216,9 +216,9 @@ struct ConstReference {
 static_assert(seen<Reference>() == -1 && seen<DefaultReference>() == -1);
 static_assert(seen<ConstReference>() == -1 || std::is_reference_v<decltype(ConstReference::a)>);
 struct TooMany {
-  std::string a[1], b[1], c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, z, a1, b1, c1, d1, e1, f1,
-      g1, h1, i1, j1, k1, l1, m1, n1, o1, p1, q1, r1, s1, t1, u1, v1, w1, x1, y1, z1, a2, b2, c2, d2, e2, f2, g2, h2, i2,
-      j2, k2, l2, m2;
+  std::string a[1], b[1], c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, z, a1, b1, c1, d1, e1,
+      f1, g1, h1, i1, j1, k1, l1, m1, n1, o1, p1, q1, r1, s1, t1, u1, v1, w1, x1, y1, z1, a2, b2, c2, d2, e2, f2, g2,
+      h2, i2, j2, k2, l2, m2;
 };
 static_assert(seen<TooMany>() == -1);
 

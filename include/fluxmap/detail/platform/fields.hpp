@@ -86,32 +86,34 @@ consteval bool takes_between(std::index_sequence<I...>, std::index_sequence<J...
   return requires { T{Repeat<I, AnyField>{}..., One{}, Repeat<J, AnyField>{}...}; };
 }
 
-// takes_defaults<T, Tail...>(n): whether T takes n times {}, which is one field each, C arrays included, and then
-// these. with_fields: calls f with n fields. field_types: their types as they were declared.
 template <class... T>
 struct FieldList {};
 
+// Instead of a function: for the types of the fields, as they were declared.
+struct WantTypes {};
+
+// takes_defaults<T, Tail...>(n): whether T takes n times {}, which is one field each, C arrays included, and then
+// these. with_fields: calls f with n fields. The names are short because there are thousands of them.
 #define FLUXMAP_DEFAULT(z, n, unused) \
   {}
-#define FLUXMAP_FIELD_TYPE(z, n, unused) BOOST_PP_COMMA_IF(n) decltype(field##n)
-#define FLUXMAP_FIELDS(z, n, unused)                                                              \
-  template <class T, class... Tail>                                                               \
-  consteval bool takes_defaults(std::integral_constant<std::size_t, n>) {                         \
-    return requires { T{BOOST_PP_ENUM_##z(n, FLUXMAP_DEFAULT, ~), Tail{}...}; };                  \
-  }                                                                                               \
-  template <class T, class F>                                                                     \
-  constexpr decltype(auto) with_fields(T& value, F&& f, std::integral_constant<std::size_t, n>) { \
-    auto& [BOOST_PP_ENUM_PARAMS_Z(z, n, field)] = value;                                          \
-    return f(BOOST_PP_ENUM_PARAMS_Z(z, n, field));                                                \
-  }                                                                                               \
-  template <class T>                                                                              \
-  constexpr auto field_types(T& value, std::integral_constant<std::size_t, n>) {                  \
-    auto& [BOOST_PP_ENUM_PARAMS_Z(z, n, field)] = value;                                          \
-    return FieldList<BOOST_PP_REPEAT_##z(n, FLUXMAP_FIELD_TYPE, ~)>();                            \
+#define FLUXMAP_TYPE(z, n, unused) BOOST_PP_COMMA_IF(n) decltype(a##n)
+#define FLUXMAP_FIELDS(z, n, unused)                                                             \
+  template <class T, class... Tail>                                                              \
+  consteval bool takes_defaults(std::integral_constant<std::size_t, n>) {                        \
+    return requires { T{BOOST_PP_ENUM_##z(n, FLUXMAP_DEFAULT, ~), Tail{}...}; };                 \
+  }                                                                                              \
+  template <class T, class F>                                                                    \
+  constexpr decltype(auto) with_fields(T& value, F& f, std::integral_constant<std::size_t, n>) { \
+    [[maybe_unused]] auto& [BOOST_PP_ENUM_PARAMS_Z(z, n, a)] = value;                            \
+    if constexpr (std::same_as<F, WantTypes>) {                                                  \
+      return FieldList<BOOST_PP_REPEAT_##z(n, FLUXMAP_TYPE, ~)>();                               \
+    } else {                                                                                     \
+      return f(BOOST_PP_ENUM_PARAMS_Z(z, n, a));                                                 \
+    }                                                                                            \
   }
 BOOST_PP_REPEAT_FROM_TO(1, 66, FLUXMAP_FIELDS, ~)
 #undef FLUXMAP_FIELDS
-#undef FLUXMAP_FIELD_TYPE
+#undef FLUXMAP_TYPE
 #undef FLUXMAP_DEFAULT
 
 template <class T, class... Tail>
@@ -269,7 +271,8 @@ auto field_types() {
   if constexpr (k_fields<T>.count == 0) {
     return FieldList<>();
   } else {
-    return decltype(field_types(std::declval<T&>(), std::integral_constant<std::size_t, k_fields<T>.count>()))();
+    using Count = std::integral_constant<std::size_t, k_fields<T>.count>;
+    return decltype(with_fields(std::declval<T&>(), std::declval<WantTypes&>(), Count()))();
   }
 }
 // FieldList of the types of its fields, as they were declared.

@@ -72,8 +72,8 @@ class Validator {
     auto seen = range.seen.begin();
     const auto end = range.seen.end();
     if (!range.finished && seen == end) return true;  // nothing was asked of it yet
-    for (EntryType* entry = range.first_in(store_.index);
-         entry != nullptr && range.contains(compare, entry->key); entry = store_.index.next(*entry)) {
+    for (EntryType* entry = range.first_in(store_.index); entry != nullptr && range.contains(compare, entry->key);
+         entry = store_.index.next(*entry)) {
       step();
       while (seen != end && seen->own != nullptr && compare(seen->own->key_now(), entry->key)) ++seen;
       if (!range.finished && seen == end) return true;  // an early end: what follows was not looked at
