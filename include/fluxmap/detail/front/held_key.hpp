@@ -115,20 +115,23 @@ consteval Way way_to() {
   }
 }
 
-// Whether numbers of different types are compared on that way: as the language does it, if it is not taken.
-template <class Key, class K>
+// Whether numbers of different types meet on that way, inside of others too: left to the language they might be cut, or
+// compared otherwise than mathematics does.
+template <class Key, class K, bool Inside = false>
 consteval bool mixes_numbers() {
   constexpr Way way = way_to<Key, K>();
   if constexpr (way == Way::number || way == Way::proxy || way == Way::duration || way == Way::time_point) {
     return true;
+  } else if constexpr (way == Way::given) {
+    return Inside;  // else it is Key's own affair how it is compared with a number
   } else if constexpr (way == Way::optional) {
-    return mixes_numbers<typename Key::value_type, typename K::value_type>();
+    return mixes_numbers<typename Key::value_type, typename K::value_type, true>();
   } else if constexpr (way == Way::value) {
-    return mixes_numbers<typename Key::value_type, K>();
+    return mixes_numbers<typename Key::value_type, K, true>();
   } else if constexpr (way == Way::parts) {
     return []<std::size_t... I>(std::index_sequence<I...>) {
       return (mixes_numbers<std::remove_cvref_t<std::tuple_element_t<I, Key>>,
-                            std::remove_cvref_t<std::tuple_element_t<I, K>>>() ||
+                            std::remove_cvref_t<std::tuple_element_t<I, K>>, true>() ||
               ...);
     }
     (std::make_index_sequence<std::tuple_size_v<Key>>());

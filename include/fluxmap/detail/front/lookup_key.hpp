@@ -33,6 +33,9 @@ consteval bool is_taken_as_it_is() {
     return false;
   } else if constexpr (k_direction<Compare, Key> == Direction::own) {
     return true;
+  } else if constexpr (!std::is_void_v<text_char_t<Key>>) {
+    // Not what compares with text in another order, as a path does.
+    return std::convertible_to<const K&, std::basic_string_view<text_char_t<Key>>>;
   } else {
     return requires(const Compare& compare, const Key& key, const K& other) {
       compare(key, other);
@@ -176,7 +179,7 @@ bool raise_prefix(Text& prefix) {
 template <class Key>
 inline constexpr bool k_is_string = requires(Key& key) {
   requires !std::is_void_v<text_char_t<Key>>;
-  key.pop_back();
+  key.pop_back();  // it is not a view
 };
 
 // The keys that begin with `prefix`.
