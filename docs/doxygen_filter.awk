@@ -28,7 +28,7 @@ function text_of(i) { return substr(line[i], column(i) + 2) }
 # Templates with a completion token stand without a comment below the same call as an awaitable.
 function token_form(i,    head, signature) {
   if (line[i] !~ /^  template </ || line[i - 1] ~ /^ *\/\//) return ""
-  head = line[i] " " line[i + 1] " " line[i + 2]
+  head = line[i] " " line[i + 1] " " line[i + 2] " " line[i + 3]
   sub(/ auto .*/, "", head)
   if (head !~ / Token>/) return ""
   if (!match(head, /completion_token_for<.*> +Token>/)) return "The same with a completion token as the last argument."

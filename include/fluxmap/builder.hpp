@@ -72,6 +72,13 @@ class DatabaseBuilder {
     return *this;
   }
 
+  // Opens a directory without the entries whose key is not equal to itself (a NaN, or one with a NaN in it). 0.1.0 took
+  // such keys; without this option a directory that has one is not opened, and fails with errc::invalid_key.
+  DatabaseBuilder& leave_out_invalid_keys() {
+    setup_.leave_out_invalid_keys = true;
+    return *this;
+  }
+
   // Vacuums by itself, on a thread of its own, every interval.
   DatabaseBuilder& auto_vacuum(VacuumOptions options) {
     auto_vacuum_ = options;
@@ -122,8 +129,9 @@ class DatabaseBuilder {
 
   // Makes the database, with what its directory holds. Throws boost::system::system_error: errc::invalid_option;
   // errc::already_open; errc::log_corrupt with the file and the offset; errc::decode_failed where the directory holds
-  // other types; or an error of the operating system with the path. Where it throws, the directory is unchanged, except
-  // that a missing one may have been made. O(entries + log).
+  // other types; errc::invalid_key where it holds a key that has no place in the order (see leave_out_invalid_keys); or
+  // an error of the operating system with the path. Where it throws, the directory is unchanged, except that a missing
+  // one may have been made. O(entries + log).
   std::shared_ptr<DatabaseType> build() const {
     check();
     std::shared_ptr<DatabaseType> database(new DatabaseType(comparator_or_default(), skiplist_p_, clock_));

@@ -10,12 +10,15 @@
 //   std::basic_string         length, then the characters     std::map                length, then key, value, ...,
 //   std::chrono::duration     the count                                               strictly ascending by key
 //   aggregates                the fields, in order            what has no parts       a zero byte
+//   C arrays in aggregates    the elements
 //
-// An aggregate is a struct without constructors, bases, private members, C arrays and bit-fields, of at most 64 fields,
-// which may be aggregates themselves. Types may be recursive (a tree whose children are a vector of itself). An element
-// of a vector or map whose codec writes nothing is followed by a zero byte, so that a length never promises more
-// elements than there are bytes. An enumeration takes any value of its underlying type, named or not. Otherwise, bytes
-// that no value is written as do not decode.
+// An aggregate is a struct without constructors and private members, of at most 64 fields, which may be aggregates
+// themselves, but neither unions nor references. Its base classes must be empty. With a C array among its fields it
+// needs a default, and neither constants nor bit-fields; a bit-field is otherwise an integer like others (of which
+// -Wconversion warns). Types may be recursive (a tree whose children are a vector of
+// itself). An element of a vector or map whose codec writes nothing is followed by a zero byte, so that a length never
+// promises more elements than there are bytes. An enumeration takes any value of its underlying type, named or not.
+// Otherwise, bytes that no value is written as do not decode.
 #pragma once
 
 #include <fluxmap/config.hpp>
@@ -36,6 +39,7 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -356,23 +360,81 @@ inline void pad_element(std::size_t before, Decoder& in) {
   if (in.position() == before) read_zero(in);
 }
 
-template <class T, class Fields = decltype(tie_fields(std::declval<T&>()))>
+template <class T, class Fields = field_types_t<T>>
 struct AggregateCodec;
 
 template <class T, class... Field>
-struct AggregateCodec<T, std::tuple<Field&...>> {
+struct AggregateCodec<T, FieldList<Field...>> {
+  static_assert(!(std::is_reference_v<Field> || ...),
+                "fluxmap has no codec for an aggregate with a reference in it: specialise fluxmap::Codec<T>");
+
   static void encode(const T& value, Encoder& out) {
     if constexpr (sizeof...(Field) == 0) return write_zero(out);
     const Nesting level(out);
-    std::apply([&](const Field&... field) { (Codec<std::remove_cv_t<Field>>::encode(field, out), ...); },
-               tie_fields(value));
+    with_fields(value, [&](const Field&... field) { (Codec<std::remove_cv_t<Field>>::encode(field, out), ...); });
   }
   static T decode(Decoder& in) {
     if constexpr (sizeof...(Field) == 0) read_zero(in);
     const Nesting level(in);
-    return T{Codec<std::remove_cv_t<Field>>::decode(in)...};  // braces: in order
+    using Bases = std::make_index_sequence<k_fields<T>.bases>;
+    if constexpr (std::move_constructible<T>) {
+      Decoder again = in;
+      T value = decode_fields(in, Bases());
+      if (has_bit_fields(value)) check(value, again, in);
+      return value;
+    } else {
+      return decode_fields(in, Bases());
+    }
   }
   static void spell(Spelling& out) { out.add_aggregate<T, Field...>(); }
+
+ private:
+  template <std::size_t... Base>
+  static T decode_fields(Decoder& in, std::index_sequence<Base...>) {
+    if constexpr ((std::is_array_v<Field> || ...)) {  // it cannot be handed over
+      static_assert(std::default_initializable<T> && !(std::is_const_v<Field> || ...),
+                    "fluxmap has a codec for an aggregate with a C array only if it has a default and no constants: "
+                    "specialise fluxmap::Codec<T>");
+      T value{};
+      with_fields(value, [&](Field&... field) { (decode_into(field, in), ...); });
+      return value;
+    } else {
+      return T{Repeat<Base, DefaultBase>{}..., Codec<std::remove_cv_t<Field>>::decode(in)...};  // braces: in order
+    }
+  }
+  template <class Part>
+  static void decode_into(Part& part, Decoder& in) {
+    if constexpr (std::is_array_v<Part>) {
+      Codec<Part>::decode_into(part, in);
+    } else {
+      part = Codec<Part>::decode(in);
+    }
+  }
+
+  // A reference to a bit-field is one to a copy. Known when compiling, with optimisation.
+  static bool has_bit_fields(const T& value) noexcept {
+    const auto from = reinterpret_cast<std::uintptr_t>(std::addressof(value));
+    const auto is_outside = [&](const auto& field) {
+      using Part = std::remove_cvref_t<decltype(field)>;
+      if constexpr (std::is_enum_v<Part> || std::integral<Part>) {
+        return reinterpret_cast<std::uintptr_t>(std::addressof(field)) - from >= sizeof(T);
+      } else {
+        return false;
+      }
+    };
+    return with_fields(value, [&](const Field&... field) { return (is_outside(field) || ...); });
+  }
+  // What a bit-field cannot hold it has not written.
+  static void check(const T& value, Decoder& again, const Decoder& in) {
+    const std::size_t start = again.position();
+    const Bytes read = again.read(in.position() - start);
+    Encoder out;
+    encode(value, out);
+    const Bytes written = out.bytes();
+    if (!std::equal(read.begin(), read.end(), written.begin(), written.end())) {
+      throw_decode_failed("a number that its bit-field cannot hold", start);
+    }
+  }
 };
 
 }  // namespace detail
@@ -384,6 +446,10 @@ template <class T>
 struct Codec {
   static_assert(detail::k_has_codec<T>,
                 "fluxmap has no codec for this type: specialise fluxmap::Codec<T> (see fluxmap/codec.hpp)");
+  static_assert(
+      !detail::CodecAggregate<T> || detail::has_visible_fields<T>(),
+      "fluxmap cannot see the fields of this aggregate, for it has a base class with members, a union, or more "
+      "than 64 fields: specialise fluxmap::Codec<T> (see fluxmap/codec.hpp)");
 
   // Whether many at once are copied as they lie in memory. For the built-in codecs only.
   static constexpr bool copied_raw = detail::is_copied_raw<T>();
@@ -510,6 +576,26 @@ struct Codec<std::optional<T>> {
     return std::optional<T>(std::in_place, Codec<std::remove_cv_t<T>>::decode(in));
   }
   static void spell(detail::Spelling& out) { out.add_list<T>("optional<", ">"); }
+};
+
+// Only inside an aggregate. Its bytes are those of a std::array.
+template <class T, std::size_t N>
+struct Codec<T[N]> {
+  static void encode(const T (&values)[N], Encoder& out) { detail::encode_elements(std::span<const T>(values), out); }
+  static void decode_into(T (&values)[N], Decoder& in) {
+    if constexpr (detail::CopiedRaw<T>) {
+      detail::decode_raw(std::span<T>(values), in);
+    } else {
+      for (T& value : values) {
+        if constexpr (std::is_array_v<T>) {
+          Codec<T>::decode_into(value, in);
+        } else {
+          value = Codec<T>::decode(in);
+        }
+      }
+    }
+  }
+  static void spell(detail::Spelling& out) { Codec<std::array<T, N>>::spell(out); }
 };
 
 template <class T, std::size_t N>
@@ -654,7 +740,7 @@ std::string codec_spelling() {
 //                                   added, removed or moved makes another type. ^1, ^2: the aggregate this many levels
 //                                   further out
 //   string, string<c16>, pair<A,B>, tuple<A,B>, optional<A>, vector<A>, array<3,A>, map<A,B>, duration<i64,1/1000>
-//                                   comparators, traits and allocators do not count
+//                                   comparators, traits and allocators do not count; a C array is an array
 //   user:name                       a type with a specialised codec: Codec<T>::name (anything that converts to
 //                                   std::string_view) where there is one
 //

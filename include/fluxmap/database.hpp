@@ -81,9 +81,9 @@ asio::awaitable<VacuumReport> vacuum_op(std::shared_ptr<Store<Key, Value, Compar
 
 // An in-memory, ordered, transactional key-value store with serializable isolation.
 //
-// Key: move-constructible, ordered by Compare; copyable for scans. Value: move-constructible; copyable for the calls
-// that return copies. Neither needs a default constructor. Moves of values should not throw: one that does makes a
-// commit fail, with nothing changed but the value itself.
+// Key: move-constructible, ordered by Compare, equal to itself (no NaN); copyable for scans. Value: move-constructible;
+// copyable for the calls that return copies. Neither needs a default constructor. Moves of values should not throw: one
+// that does makes a commit fail, with nothing changed but the value itself.
 //
 // All members are thread-safe, except destruction: every call must have returned before. Transactions, streams and
 // operations still open when the database is destroyed are safe; their next call fails with errc::closed.

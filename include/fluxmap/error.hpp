@@ -38,6 +38,10 @@ enum class errc {
   // A comparator, copy, move or codec of the user's threw, and the completion token used has no room for an exception.
   // Awaitables, plain functions, `transaction` and `update` hand the exception on as it is instead.
   user_exception,
+  // A key to be written that Key cannot hold (it is never cut), or that is not equal to itself (a NaN); or a bound of a
+  // range that Key cannot hold, under a comparator that does not tell where it lies. At an opening: the directory, of
+  // 0.1.0, holds a key that is not equal to itself.
+  invalid_key,
 };
 
 namespace detail {
@@ -73,6 +77,8 @@ class ErrorCategory final : public boost::system::error_category {
         return "the database is closed";
       case errc::user_exception:
         return "code of the user's threw an exception";
+      case errc::invalid_key:
+        return "the key has no place among the keys";
       default:
         return "unknown fluxmap error";
     }

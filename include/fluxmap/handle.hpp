@@ -63,7 +63,11 @@ class Handle {
   // freed meanwhile. It may use the database, but not suspend.
   template <class K, class F>
   bool visit(const K& key, F&& f) const {
-    return detail::visit_key(session_->store(), detail::lookup_key<Key, Compare>(key), std::forward<F>(f));
+    auto& store = session_->store();
+    const auto wanted = detail::lookup_key<Key>(store.index.compare(), key);
+    if (wanted) return detail::visit_key(store, *wanted, std::forward<F>(f));
+    store.check_open();
+    return false;
   }
 
   // Copies of the values of a range of keys, in the order asked, from one snapshot.
@@ -73,7 +77,8 @@ class Handle {
     if constexpr (requires { keys.size(); }) values.reserve(keys.size());
     Lease lease(session_, true);
     for (const auto& key : keys) {
-      const Value* const found = lease->get(detail::lookup_key<Key, Compare>(key));
+      const auto wanted = detail::lookup_key<Key>(session_->store().index.compare(), key);
+      const Value* const found = wanted ? lease->get(*wanted) : nullptr;
       if (found != nullptr) {
         values.emplace_back(*found);
       } else {
@@ -83,12 +88,13 @@ class Handle {
     return values;
   }
 
-  // The keys in [first, last), ascending, with copies of their values, from one snapshot. O(log n + length).
+  // The keys in [first, last), ascending, with copies of their values, from one snapshot. A bound that Key cannot hold
+  // lies where its value lies; one that is not equal to itself makes the range empty. O(log n + length).
   template <class F, class L>
   std::vector<std::pair<Key, Value>> range(const F& first, const L& last) const {
     return snapshot_transaction().range(first, last);
   }
-  // The same for the keys that begin with `prefix`; keys must be string-like and ordered as by std::less.
+  // The same for the keys that begin with `prefix`; keys must be text, ordered as by std::less or std::greater.
   template <class P>
   std::vector<std::pair<Key, Value>> prefix_scan(const P& prefix) const {
     return snapshot_transaction().prefix_scan(prefix);
@@ -96,7 +102,8 @@ class Handle {
   // As range, lazily, from a snapshot taken now and kept until the stream is destroyed. See RangeStream.
   template <class F, class L>
   RangeStream range_stream(const F& first, const L& last) const {
-    return RangeStream(Lease(session_, true), TransactionType::half_open(first, last));
+    return RangeStream(Lease(session_, true),
+                       detail::range_between<Key, Value>(session_->store().index.compare(), first, last));
   }
   // As prefix_scan, lazily, from a snapshot taken now and kept until the stream is destroyed. See RangeStream.
   template <class P>
@@ -104,39 +111,49 @@ class Handle {
     return RangeStream(Lease(session_, true), TransactionType::with_prefix(prefix));
   }
 
-  // Inserts or overwrites.
-  asio::awaitable<void> insert(Key key, Value value) {
-    return detail::insert_op<Key, Value, Compare>(session_, std::move(key), std::move(value), default_time());
+  // Inserts or overwrites. K is whatever converts to Key; a number that Key cannot hold is not cut, but fails with
+  // errc::invalid_key, as does a key that is not equal to itself. So do the other writes.
+  template <std::convertible_to<Key> K = Key>
+  asio::awaitable<void> insert(K key, Value value) {
+    return detail::insert_op<Key, Value, Compare>(session_, detail::given_key<Key>(std::move(key)), std::move(value),
+                                                  default_time());
   }
-  template <boost::asio::completion_token_for<void(error_code)> Token>
-  auto insert(Key key, Value value, Token&& token) {
+  template <std::convertible_to<Key> K = Key, boost::asio::completion_token_for<void(error_code)> Token>
+  auto insert(K key, Value value, Token&& token) {
     return detail::initiate_with_code<void>(
-        std::forward<Token>(token), [session = session_, key = std::move(key), value = std::move(value)]() mutable {
+        std::forward<Token>(token),
+        [session = session_, key = detail::given_key<Key>(std::move(key)), value = std::move(value)]() mutable {
           const auto time = session->store().time_to_live;
           return detail::insert_op<Key, Value, Compare>(std::move(session), std::move(key), std::move(value), time);
         });
   }
   // The same, for so long: then the key is gone, as if it had been removed. Later writes set the time anew, to theirs
   // or the database's. Throws errc::invalid_option where the time is not positive.
-  asio::awaitable<void> insert(Key key, Value value, ExpiresAfter lasts) requires std::copy_constructible<Key> {
-    return detail::insert_for_op<Key, Value, Compare>(session_, std::move(key), std::move(value), lasts);
+  template <std::convertible_to<Key> K = Key>
+  asio::awaitable<void> insert(K key, Value value, ExpiresAfter lasts) requires std::copy_constructible<Key> {
+    return detail::insert_for_op<Key, Value, Compare>(session_, detail::given_key<Key>(std::move(key)),
+                                                      std::move(value), lasts);
   }
-  template <boost::asio::completion_token_for<void(error_code)> Token>
-  auto insert(Key key, Value value, ExpiresAfter lasts, Token&& token) requires std::copy_constructible<Key> {
-    return detail::initiate_with_code<void>(std::forward<Token>(token), [session = session_, key = std::move(key),
+  template <std::convertible_to<Key> K = Key, boost::asio::completion_token_for<void(error_code)> Token>
+  auto insert(K key, Value value, ExpiresAfter lasts, Token&& token) requires std::copy_constructible<Key> {
+    return detail::initiate_with_code<void>(std::forward<Token>(token), [session = session_,
+                                                                         key = detail::given_key<Key>(std::move(key)),
                                                                          value = std::move(value), lasts]() mutable {
       return detail::insert_for_op<Key, Value, Compare>(std::move(session), std::move(key), std::move(value), lasts);
     });
   }
 
   // Inserts where there is nothing. False: there was a value, nothing was written.
-  asio::awaitable<bool> insert_if_absent(Key key, Value value) {
-    return detail::insert_if_absent_op<Key, Value, Compare>(session_, std::move(key), std::move(value));
+  template <std::convertible_to<Key> K = Key>
+  asio::awaitable<bool> insert_if_absent(K key, Value value) {
+    return detail::insert_if_absent_op<Key, Value, Compare>(session_, detail::given_key<Key>(std::move(key)),
+                                                            std::move(value));
   }
-  template <boost::asio::completion_token_for<void(error_code, bool)> Token>
-  auto insert_if_absent(Key key, Value value, Token&& token) {
+  template <std::convertible_to<Key> K = Key, boost::asio::completion_token_for<void(error_code, bool)> Token>
+  auto insert_if_absent(K key, Value value, Token&& token) {
     return detail::initiate_with_code<bool>(
-        std::forward<Token>(token), [session = session_, key = std::move(key), value = std::move(value)]() mutable {
+        std::forward<Token>(token),
+        [session = session_, key = detail::given_key<Key>(std::move(key)), value = std::move(value)]() mutable {
           return detail::insert_if_absent_op<Key, Value, Compare>(std::move(session), std::move(key), std::move(value));
         });
   }
@@ -144,13 +161,14 @@ class Handle {
   // Removes a key and hands over what was removed (bool, where values cannot be copied).
   template <class K>
   asio::awaitable<detail::removed_t<Value>> remove(const K& key) {
-    return detail::remove_op<detail::removed_t<Value>, Key, Value, Compare>(session_, detail::owned_key<Key>(key),
-                                                                            false);
+    return detail::remove_op<detail::removed_t<Value>, Key, Value, Compare>(
+        session_, detail::owned_key<Key>(session_->store().index.compare(), key), false);
   }
   template <class K, boost::asio::completion_token_for<void(error_code, detail::removed_t<Value>)> Token>
   auto remove(const K& key, Token&& token) {
     return detail::initiate_with_code<detail::removed_t<Value>>(
-        std::forward<Token>(token), [session = session_, key = detail::owned_key<Key>(key)]() mutable {
+        std::forward<Token>(token),
+        [session = session_, key = detail::owned_key<Key>(session_->store().index.compare(), key)]() mutable {
           return detail::remove_op<detail::removed_t<Value>, Key, Value, Compare>(std::move(session), std::move(key),
                                                                                   false);
         });
@@ -159,12 +177,14 @@ class Handle {
   // Removes a key as if the memory limit had chosen it: counted as an eviction. False: there was none.
   template <class K>
   asio::awaitable<bool> evict(const K& key) {
-    return detail::remove_op<bool, Key, Value, Compare>(session_, detail::owned_key<Key>(key), true);
+    return detail::remove_op<bool, Key, Value, Compare>(
+        session_, detail::owned_key<Key>(session_->store().index.compare(), key), true);
   }
   template <class K, boost::asio::completion_token_for<void(error_code, bool)> Token>
   auto evict(const K& key, Token&& token) {
     return detail::initiate_with_code<bool>(
-        std::forward<Token>(token), [session = session_, key = detail::owned_key<Key>(key)]() mutable {
+        std::forward<Token>(token),
+        [session = session_, key = detail::owned_key<Key>(session_->store().index.compare(), key)]() mutable {
           return detail::remove_op<bool, Key, Value, Compare>(std::move(session), std::move(key), true);
         });
   }
@@ -172,19 +192,21 @@ class Handle {
   // Atomic read-modify-write: Value f(const Value* old), old == nullptr where there is none. Hands over the new value
   // (nothing, where values cannot be copied). f may be called more than once and must not suspend.
   // A token is completed with (std::exception_ptr, Value), because f may throw anything.
-  template <class F>
+  template <class F, std::convertible_to<Key> K = Key>
   requires std::is_invocable_r_v < Value, std::decay_t<F>
-  &, const Value* > asio::awaitable<detail::updated_t<Value>> update(Key key, F&& f) {
-    return detail::update_op<Key, Value, Compare, std::decay_t<F>>(session_, std::move(key), std::forward<F>(f));
+  &, const Value* > asio::awaitable<detail::updated_t<Value>> update(K key, F&& f) {
+    return detail::update_op<Key, Value, Compare, std::decay_t<F>>(session_, detail::given_key<Key>(std::move(key)),
+                                                                   std::forward<F>(f));
   }
-  template <class F, boost::asio::completion_token_for<
-                         typename detail::CompletionSignatures<detail::updated_t<Value>>::with_exception>
-                         Token>
+  template <
+      class F, std::convertible_to<Key> K = Key,
+      boost::asio::completion_token_for<typename detail::CompletionSignatures<detail::updated_t<Value>>::with_exception>
+          Token>
   requires std::is_invocable_r_v < Value, std::decay_t<F>
-  &, const Value* > auto update(Key key, F&& f, Token&& token) {
+  &, const Value* > auto update(K key, F&& f, Token&& token) {
     return detail::initiate_with_exception<detail::updated_t<Value>>(
-        std::forward<Token>(token),
-        [session = session_, key = std::move(key), f = std::decay_t<F>(std::forward<F>(f))]() mutable {
+        std::forward<Token>(token), [session = session_, key = detail::given_key<Key>(std::move(key)),
+                                     f = std::decay_t<F>(std::forward<F>(f))]() mutable {
           return detail::update_op<Key, Value, Compare, std::decay_t<F>>(std::move(session), std::move(key),
                                                                          std::move(f));
         });

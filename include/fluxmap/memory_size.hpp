@@ -17,23 +17,26 @@
 namespace fluxmap::inline FLUXMAP_ABI {
 
 // `MemorySize<T>::of`: the bytes that a T takes, itself included: sizeof plus what it owns on the heap, with what the
-// allocator adds. Built in for what Codec is built in for; plain aggregates count field by field, and what frees
-// nothing when it is destroyed counts sizeof alone. Specialise it for your own types that own memory. `of` must not
-// throw and must give the same answer for the same object as long as it is not changed.
+// allocator adds. Built in for what Codec is built in for; plain aggregates count field by field, C arrays included.
+// Whatever else there is counts sizeof alone: classes with private members, and aggregates that have a base class with
+// members, a union, a reference or more than 64 fields, for their fields cannot be seen. Specialise it for those of
+// your types that own memory. `of` must not throw and must give the same answer for the same object as long as it is
+// not changed.
 template <class T>
 struct MemorySize {
   // The bytes that `value` takes.
   static constexpr std::size_t of(const T& value) noexcept {
-    if constexpr (std::is_trivially_destructible_v<T> || !std::is_class_v<T> || !std::is_aggregate_v<T>) {
+    if constexpr (std::is_trivially_destructible_v<T>) {
+      static_cast<void>(value);
+      return sizeof(T);
+    } else if constexpr (!detail::has_visible_fields<T>()) {
       static_cast<void>(value);
       return sizeof(T);
     } else {
-      return std::apply(
-          [](const auto&... field) {
-            return sizeof(T) + (std::size_t{0} + ... +
-                                (MemorySize<std::remove_cvref_t<decltype(field)>>::of(field) - sizeof(field)));
-          },
-          detail::tie_fields(value));
+      return detail::with_fields(value, [](const auto&... field) {
+        return sizeof(T) +
+               (std::size_t{0} + ... + (MemorySize<std::remove_cvref_t<decltype(field)>>::of(field) - sizeof(field)));
+      });
     }
   }
 };
@@ -73,6 +76,15 @@ template <class T>
 struct MemorySize<std::optional<T>> {
   static constexpr std::size_t of(const std::optional<T>& value) noexcept {
     return sizeof(value) + (value ? MemorySize<T>::of(*value) - sizeof(T) : 0);
+  }
+};
+
+template <class T, std::size_t N>
+struct MemorySize<T[N]> {
+  static constexpr std::size_t of(const T (&values)[N]) noexcept {
+    std::size_t bytes = 0;
+    for (const T& value : values) bytes += MemorySize<T>::of(value);
+    return bytes;
   }
 };
 

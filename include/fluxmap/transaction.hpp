@@ -63,7 +63,10 @@ class Transaction {
   // again or ends, however long it is suspended in between. Expected O(log n).
   template <class K>
   const Value* get(const K& key) {
-    return state().get(detail::lookup_key<Key, Compare>(key));
+    const auto wanted = detail::lookup_key<Key>(state().compare(), key);
+    if (wanted) return state().get(*wanted);
+    state().check_usable();
+    return nullptr;
   }
 
   // Whether there is a value, own writes included; counts as a read of the key.
@@ -82,12 +85,13 @@ class Transaction {
   }
 
   // The keys in [first, last), ascending, with copies of their values. What lies in the range, absent keys included,
-  // counts as read. O(log n + length).
+  // counts as read. A bound that Key cannot hold lies where its value lies; one that is not equal to itself makes the
+  // range empty. O(log n + length).
   template <class F, class L>
   std::vector<std::pair<Key, Value>> range(const F& first, const L& last) {
-    return collect(half_open(first, last));
+    return collect(range_between(first, last));
   }
-  // The keys that begin with `prefix`; keys must be string-like and ordered as by std::less.
+  // The keys that begin with `prefix`, in order; keys must be text, ordered as by std::less or std::greater.
   template <class P>
   std::vector<std::pair<Key, Value>> prefix_scan(const P& prefix) {
     return collect(with_prefix(prefix));
@@ -96,7 +100,7 @@ class Transaction {
   // As range, lazily. See RangeStream.
   template <class F, class L>
   RangeStream range_stream(const F& first, const L& last) {
-    return RangeStream(lease().session(), state(), half_open(first, last));
+    return RangeStream(lease().session(), state(), range_between(first, last));
   }
   // As prefix_scan, lazily. See RangeStream.
   template <class P>
@@ -105,19 +109,29 @@ class Transaction {
   }
 
   // Inserts or overwrites. Private until commit, and blind: two transactions that only write a key do not conflict.
-  // Strong exception guarantee. Throws errc::read_only in a read-only transaction.
-  void insert(Key key, Value value) { state().put(std::move(key), std::move(value)); }
+  // Strong exception guarantee. Throws errc::read_only in a read-only transaction, and errc::invalid_key for a key that
+  // Key cannot hold or that is not equal to itself. K is whatever converts to Key.
+  template <std::convertible_to<Key> K = Key>
+  void insert(K key, Value value) {
+    auto given = detail::given_key<Key>(std::move(key));
+    state().put(detail::held<Key>(given), std::move(value));
+  }
   // The same, for so long after this transaction's now, which is one for all of it. Throws errc::invalid_option where
   // the time is not positive.
-  void insert(Key key, Value value, ExpiresAfter lasts) requires std::copy_constructible<Key> {
+  template <std::convertible_to<Key> K = Key>
+  void insert(K key, Value value, ExpiresAfter lasts) requires std::copy_constructible<Key> {
+    auto given = detail::given_key<Key>(std::move(key));
     const std::chrono::microseconds time = detail::checked_time(lease().session()->store(), lasts);
-    state().put_for(time, std::move(key), std::move(value));
+    state().put_for(time, detail::held<Key>(given), std::move(value));
   }
 
   // Removes a key. False: there was none, which counts as a read of it.
   template <class K>
   bool remove(const K& key) {
-    return state().remove(detail::lookup_key<Key, Compare>(key));
+    const auto wanted = detail::lookup_key<Key>(state().compare(), key);
+    if (wanted) return state().remove(*wanted);
+    state().check_writable();
+    return false;
   }
 
   // A place to roll back to: the writes so far stay. Expected O(1); between two savepoints one old value of each key
@@ -163,14 +177,12 @@ class Transaction {
   detail::TxnState<Key, Value, Compare>& state() { return *lease(); }
 
   template <class F, class L>
-  static Range half_open(const F& first, const L& last) {
-    return {detail::owned_key<Key>(first), detail::owned_key<Key>(last), detail::RangeKind::half_open, false, {}};
+  Range range_between(const F& first, const L& last) {
+    return detail::range_between<Key, Value>(state().compare(), first, last);
   }
   template <class P>
   static Range with_prefix(const P& prefix) {
-    static_assert(std::convertible_to<const P&, std::string_view> && std::convertible_to<const Key&, std::string_view>,
-                  "prefix scans need string-like keys");
-    return {detail::owned_key<Key>(prefix), std::nullopt, detail::RangeKind::prefix, false, {}};
+    return detail::range_with_prefix<Key, Value, Compare>(prefix);
   }
 
   std::vector<std::pair<Key, Value>> collect(Range&& range) {

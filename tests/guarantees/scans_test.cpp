@@ -1,5 +1,6 @@
 // What reads hand over: ranges, prefixes, streams, many keys at once, other orders of keys, other types to look them
 // up.
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -121,6 +122,71 @@ TEST_CASE("a_prefix_scan_finds_the_keys_that_begin_with_it_and_no_others") {
   CHECK(prefix_every_way(store, "\xff") == Keys{"\xff", "\xff\xff"});
   CHECK(prefix_every_way(store, "\xff\xff\xff").empty());
   CHECK(prefix_every_way(store, "zzz").empty());
+}
+
+TEST_CASE("a_prefix_scan_finds_them_in_descending_order_too") {
+  const auto check = [](auto& store) {
+    auto handle = store.handle();
+    const auto scan = [&](std::string_view prefix) {
+      auto transaction = handle.begin();
+      const Keys keys = keys_of(handle.prefix_scan(prefix));
+      CHECK(keys_of(handle.prefix_scan_stream(prefix)) == keys);
+      CHECK(keys_of(transaction.prefix_scan(prefix)) == keys);
+      for (const std::string& key : keys) transaction.insert(key, 2);
+      CHECK(keys_of(transaction.prefix_scan_stream(prefix)) == keys);  // own writes
+      return keys;
+    };
+    CHECK(scan("a").empty());
+    for (const char* key : {"a", "ab", "ab/", "ab/1", "ab0", "ac", "b", "ab\xff", "ab\xff\xff", "\xff", "\xff\xff", "",
+                            "\x7f", "\x7fz", "\x80"}) {
+      run(handle.insert(key, 1));
+    }
+    CHECK(scan("").size() == 15);
+    CHECK(scan("").front() == "\xff\xff");
+    CHECK(scan("ab/") == Keys{"ab/1", "ab/"});
+    CHECK(scan("ab") == Keys{"ab\xff\xff", "ab\xff", "ab0", "ab/1", "ab/", "ab"});
+    CHECK(scan("ab\xff") == Keys{"ab\xff\xff", "ab\xff"});
+    CHECK(scan("\xff") == Keys{"\xff\xff", "\xff"});
+    CHECK(scan("\xff\xff\xff").empty());
+    CHECK(scan("\x7f") == Keys{"\x7fz", "\x7f"});
+    CHECK(scan("zzz").empty());
+
+    auto transaction = handle.begin();  // it counts as read, to its ends and no further
+    transaction.prefix_scan("ab/");
+    transaction.insert("x", 1);
+    run(handle.insert("ab0", 3));
+    run(handle.insert("ab", 3));
+    CHECK(commits(transaction));
+    auto other = handle.begin();
+    other.prefix_scan("ab/");
+    other.insert("x", 1);
+    run(handle.insert("ab/zz", 3));
+    CHECK_FALSE(commits(other));
+  };
+  fluxmap::Database<std::string, int, std::greater<>> store;
+  check(store);
+  fluxmap::Database<std::string, int, std::greater<std::string>> exact;
+  check(exact);
+}
+
+TEST_CASE("a_prefix_scan_of_wide_text_compares_its_characters") {
+  fluxmap::Database<std::u16string, int> store;
+  fluxmap::Database<std::u16string, int, std::greater<>> down;
+  const std::vector<std::u16string> keys{u"a", u"b",      u"b\x00ff", u"b\xffff", u"b\xffff\xffff",
+                                         u"c", u"\xffff", u"\xffffz"};
+  for (const auto& key : keys) {
+    run(store.handle().insert(key, 1));
+    run(down.handle().insert(key, 1));
+  }
+  for (const std::u16string prefix : {u"", u"b", u"b\xffff", u"\xffff", u"x"}) {
+    std::vector<std::u16string> expected;
+    for (const auto& key : keys) {
+      if (key.starts_with(prefix)) expected.push_back(key);
+    }
+    CHECK((keys_of(store.handle().prefix_scan(prefix)) == expected));
+    std::reverse(expected.begin(), expected.end());
+    CHECK((keys_of(down.handle().prefix_scan(prefix)) == expected));
+  }
 }
 
 TEST_CASE("scans_merge_own_writes_and_removals") {

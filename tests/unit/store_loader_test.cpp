@@ -71,7 +71,7 @@ struct Loaded {
     auto clock = std::make_shared<fluxmap::ManualClock>();
     clock->advance(std::chrono::microseconds(k_now) - clock->now().time_since_epoch());
     store.clock = std::move(clock);
-    loader.emplace(store, batch_bytes);
+    loader.emplace(store, false, batch_bytes);
   }
   std::vector<std::pair<Key, std::uint64_t>> finish() {
     loader->finish();

@@ -138,20 +138,23 @@ TEST_CASE("memory_size_counts_what_a_value_owns") {
 TEST_CASE("a_look_up_key_is_passed_on_where_the_comparator_takes_it") {
   const std::string key = "key";
   const std::string_view view = key;
-  CHECK(&lookup_key<std::string, std::less<>>(key) == &key);
-  CHECK(&lookup_key<std::string, std::less<std::string>>(key) == &key);
-  CHECK(&lookup_key<std::string, std::less<>>(view) == &view);
-  static_assert(std::same_as<decltype(lookup_key<std::string, std::less<std::string>>("text")), std::string>);
-  CHECK(lookup_key<std::string, std::less<std::string>>("text") == "text");
+  CHECK(&*lookup_key<std::string>(std::less<>(), key) == &key);
+  CHECK(&*lookup_key<std::string>(std::less<std::string>(), key) == &key);
+  CHECK(&*lookup_key<std::string>(std::less<>(), view) == &view);
+  static_assert(
+      std::same_as<decltype(lookup_key<std::string>(std::less<std::string>(), "text")), std::optional<std::string>>);
+  CHECK(lookup_key<std::string>(std::less<std::string>(), "text") == "text");
 }
 
 TEST_CASE("an_integer_is_looked_up_as_the_key_type") {
-  static_assert(std::same_as<decltype(lookup_key<std::int64_t, std::less<>>(1U)), std::int64_t>);
-  CHECK(lookup_key<std::int64_t, std::less<>>(7U) == 7);
-  CHECK(lookup_key<std::int64_t, std::less<>>(-1) == -1);
-  CHECK(owned_key<std::int64_t>(-1) == -1);
-  CHECK(owned_key<std::string>("text") == "text");
-  CHECK(owned_key<std::string>(std::string_view("text")) == "text");
+  static_assert(std::same_as<decltype(lookup_key<std::int64_t>(std::less<>(), 1U)), std::optional<std::int64_t>>);
+  CHECK(lookup_key<std::int64_t>(std::less<>(), 7U) == 7);
+  CHECK(lookup_key<std::int64_t>(std::less<>(), -1) == -1);
+  CHECK(lookup_key<std::int64_t>(std::less<>(), ~std::uint64_t{0}) == std::nullopt);
+  CHECK(owned_key<std::int64_t>(std::less<>(), -1) == -1);
+  CHECK(owned_key<std::uint64_t>(std::less<>(), -1) == std::nullopt);
+  CHECK(owned_key<std::string>(std::less<>(), "text") == "text");
+  CHECK(owned_key<std::string>(std::less<>(), std::string_view("text")) == "text");
 }
 
 TEST_CASE("retries_end_after_the_attempts_allowed") {

@@ -4,6 +4,7 @@
 
 #include <fluxmap/detail/front/async_op.hpp>
 #include <fluxmap/detail/front/commit_op.hpp>
+#include <fluxmap/detail/front/lookup_key.hpp>
 #include <fluxmap/detail/txn/autocommit.hpp>
 #include <fluxmap/detail/txn/session.hpp>
 #include <fluxmap/error.hpp>
@@ -28,11 +29,22 @@ using removed_t = std::conditional_t<std::copy_constructible<Value>, std::option
 template <class Value>
 using updated_t = std::conditional_t<std::copy_constructible<Value>, Value, void>;
 
-template <class Key, class Value, class Compare>
-asio::awaitable<void> insert_op(SessionPtr<Key, Value, Compare> session, Key key, Value value,
+// The key to be written, with or without a Key in it: see given_key. Throws errc::invalid_key where there is none, or
+// it has no place in the order; before anything has happened.
+template <class Key, class Value, class Compare, class Given>
+Key&& admit(const Store<Key, Value, Compare>& store, Given& given) {
+  Key&& key = held<Key>(given);
+  check_place(store.index.compare(), key);
+  return std::move(key);
+}
+
+// In what follows Given is Key or an optional one.
+
+template <class Key, class Value, class Compare, class Given>
+asio::awaitable<void> insert_op(SessionPtr<Key, Value, Compare> session, Given key, Value value,
                                 std::chrono::microseconds lasts) {
   auto& store = session->store();
-  SingleWrite<Key, Value, Compare> write(store, std::move(key), lasts);
+  SingleWrite<Key, Value, Compare> write(store, admit(store, key), lasts);
   write.set_value(std::move(value));
   if (!write.put(true)) {
     StepAside aside(store);
@@ -56,8 +68,9 @@ std::chrono::microseconds checked_time(StoreType& store, ExpiresAfter lasts) {
   return std::min(lasts.time, k_longest_time);
 }
 
-template <class Key, class Value, class Compare>
-asio::awaitable<void> insert_for_op(SessionPtr<Key, Value, Compare> session, Key key, Value value, ExpiresAfter lasts) {
+template <class Key, class Value, class Compare, class Given>
+asio::awaitable<void> insert_for_op(SessionPtr<Key, Value, Compare> session, Given key, Value value,
+                                    ExpiresAfter lasts) {
   const std::chrono::microseconds time = checked_time(session->store(), lasts);
   co_await insert_op<Key, Value, Compare>(std::move(session), std::move(key), std::move(value), time);
 }
@@ -72,10 +85,10 @@ asio::awaitable<void> update_to_end(SingleWrite<Key, Value, Compare>& write, Sto
   } while (!write.update(decide, aside.willing()));
 }
 
-template <class Key, class Value, class Compare>
-asio::awaitable<bool> insert_if_absent_op(SessionPtr<Key, Value, Compare> session, Key key, Value value) {
+template <class Key, class Value, class Compare, class Given>
+asio::awaitable<bool> insert_if_absent_op(SessionPtr<Key, Value, Compare> session, Given key, Value value) {
   auto& store = session->store();
-  SingleWrite<Key, Value, Compare> write(store, std::move(key));
+  SingleWrite<Key, Value, Compare> write(store, admit(store, key));
   // The value moves into each attempt's version and back: a lost attempt must not lose it.
   PrivateVersion<Value> version = write.make_version(std::move(value));
   bool inserted = false;
@@ -92,12 +105,20 @@ asio::awaitable<bool> insert_if_absent_op(SessionPtr<Key, Value, Compare> sessio
   co_return inserted;
 }
 
-// Removed: std::optional<Value> for a copy of what was removed, bool for whether there was anything.
-template <class Removed, class Key, class Value, class Compare>
-asio::awaitable<Removed> remove_op(SessionPtr<Key, Value, Compare> session, Key key, bool evicting) {
+// Removed: std::optional<Value> for a copy of what was removed, bool for whether there was anything. No key: there
+// cannot be one.
+template <class Removed, class Key, class Value, class Compare, class Given>
+asio::awaitable<Removed> remove_op(SessionPtr<Key, Value, Compare> session, Given key, bool evicting) {
   constexpr bool k_copies = !std::same_as<Removed, bool>;
   auto& store = session->store();
-  SingleWrite<Key, Value, Compare> write(store, std::move(key));
+  if constexpr (!std::same_as<Given, Key>) {
+    if (!key) {
+      store.check_open();
+      if (store.log != nullptr) store.log->check_usable();
+      co_return Removed{};
+    }
+  }
+  SingleWrite<Key, Value, Compare> write(store, admit(store, key));
   Removed removed{};
   auto decide = [&](const Value* old) -> PrivateVersion<Value> {
     if constexpr (k_copies) {
@@ -120,10 +141,10 @@ asio::awaitable<Removed> remove_op(SessionPtr<Key, Value, Compare> session, Key 
   co_return std::move(removed);
 }
 
-template <class Key, class Value, class Compare, class F>
-asio::awaitable<updated_t<Value>> update_op(SessionPtr<Key, Value, Compare> session, Key key, F function) {
+template <class Key, class Value, class Compare, class F, class Given>
+asio::awaitable<updated_t<Value>> update_op(SessionPtr<Key, Value, Compare> session, Given key, F function) {
   auto& store = session->store();
-  SingleWrite<Key, Value, Compare> write(store, std::move(key));
+  SingleWrite<Key, Value, Compare> write(store, admit(store, key));
   std::conditional_t<std::copy_constructible<Value>, std::optional<Value>, bool> written{};
   auto decide = [&](const Value* old) -> PrivateVersion<Value> {
     Value value = function(old);

@@ -48,6 +48,7 @@ struct PersistenceSetup {
   LogOptions log;
   std::shared_ptr<FileSystem> files;
   std::function<void(const RecoveryProgress&)> progress;
+  bool leave_out_invalid_keys = false;
 };
 
 template <class Key, class Value, class Compare>
@@ -69,7 +70,7 @@ class TypedPersistence final : public Persistence {
     place.boot = files_->boot_id();
     place.types = RedoCodec<Key, Value>::fingerprint();
     place.segment_bytes = setup.options.segment_bytes;
-    StoreLoader<Key, Value, Compare> loader(store);
+    StoreLoader<Key, Value, Compare> loader(store, setup.leave_out_invalid_keys);
     Recovery::Progress progress;
     if (setup.progress) {
       progress = [&](std::uint64_t done, std::uint64_t total) { setup.progress({done, total}); };

@@ -3,6 +3,7 @@
 
 #include <fluxmap/detail/platform/random.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -21,18 +22,21 @@ concept TupleLike = requires {
   std::tuple_size<T>::value;
 };
 
-// True for what std::hash takes, and pairs, tuples and ranges of it.
-template <class T>
+// True for what std::hash takes, and pairs, tuples and ranges of it. `Around`: the types that T is inside of: a range
+// of itself, such as a path, has no end.
+template <class T, class... Around>
 consteval bool has_key_hash() {
-  if constexpr (StdHashable<T>) {
+  if constexpr ((std::same_as<T, Around> || ...)) {
+    return false;
+  } else if constexpr (StdHashable<T>) {
     return true;
   } else if constexpr (TupleLike<T>) {
     return []<std::size_t... I>(std::index_sequence<I...>) {
-      return (has_key_hash<std::remove_const_t<std::tuple_element_t<I, T>>>() && ...);
+      return (has_key_hash<std::remove_const_t<std::tuple_element_t<I, T>>, T, Around...>() && ...);
     }
     (std::make_index_sequence<std::tuple_size_v<T>>());
   } else if constexpr (std::ranges::range<const T>) {
-    return has_key_hash<std::remove_cvref_t<std::ranges::range_reference_t<const T>>>();
+    return has_key_hash<std::remove_cvref_t<std::ranges::range_reference_t<const T>>, T, Around...>();
   } else {
     return false;
   }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <fluxmap/detail/index/entry.hpp>
+#include <fluxmap/detail/index/key_order.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -18,18 +19,17 @@
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
-// True if `key` begins with `prefix`; both are string-like.
-template <class K, class P>
-bool has_prefix(const K& key, const P& prefix) {
-  static_assert(std::is_convertible_v<const K&, std::string_view> && std::is_convertible_v<const P&, std::string_view>,
-                "prefix scans need string-like keys");
-  return std::string_view(key).starts_with(std::string_view(prefix));
-}
-
 template <class Key, class Value>
 struct Write;
 
-enum class RangeKind : unsigned char { half_open, prefix };
+// How a range ends.
+enum class RangeKind : unsigned char {
+  half_open,  // before `last`
+  prefix,     // with the last key that begins with `first`
+  through,    // with `last`
+  from,       // with the last key of all
+  none,       // at once: it is empty
+};
 
 template <class Key, class Value>
 struct RangeRead {
@@ -41,24 +41,44 @@ struct RangeRead {
     const Write<Key, Value>* own = nullptr;  // kept by the write set until the transaction ends
   };
 
-  Key first;
-  std::optional<Key> last;  // half_open: the end; prefix: none, `first` is the prefix
+  std::optional<Key> first;  // null: from the first key of all
+  std::optional<Key> last;   // half_open and through; else null
   RangeKind kind = RangeKind::half_open;
   bool finished = false;  // walked to its end; else only up to the last key seen
   std::vector<Seen> seen;
-  std::optional<Key>
-      start{};  // where the walk began, if not at the beginning: ranges read before cover what is left out
+  bool after = false;  // it begins behind `first`
+  // Where the walk began, if not at the beginning: ranges that were read before cover what is left out.
+  std::optional<Key> start{};
 
-  const Key& walked_from() const noexcept { return start ? *start : first; }
-
+  // Not before its beginning.
   template <class Compare>
-  bool contains(const Compare& compare, const Key& key) const {  // given !(key < first)
+  bool has_begun(const Compare& compare, const Key& key) const {
+    return !first || (after ? compare(*first, key) : !compare(key, *first));
+  }
+  // Before its end, given that it has begun.
+  template <class Compare>
+  bool contains(const Compare& compare, const Key& key) const {
     if (kind == RangeKind::half_open) return compare(key, *last);
-    if constexpr (std::is_convertible_v<const Key&, std::string_view>) {
-      return has_prefix(key, first);
+    if (kind == RangeKind::through) return !compare(*last, key);
+    if (kind == RangeKind::from) return true;
+    if constexpr (!std::is_void_v<text_char_t<Key>>) {
+      using View = std::basic_string_view<text_char_t<Key>>;
+      return kind == RangeKind::prefix && View(key).starts_with(View(*first));
     } else {
       return false;  // prefix scans of such keys do not compile
     }
+  }
+
+  // The first entry of an index that may be in it. `ahead`: see SkipList::lower_bound.
+  template <class Index>
+  Entry<Key, Value>* first_in(const Index& index, std::size_t ahead = 0) const {
+    if (start) return index.lower_bound(*start, ahead);
+    if (!first) return index.first();
+    Entry<Key, Value>* entry = index.lower_bound(*first, ahead);
+    if (after) {
+      while (entry != nullptr && !index.compare()(*first, entry->key)) entry = index.next(*entry);
+    }
+    return entry;
   }
 };
 

@@ -158,8 +158,9 @@ class Reservations {
     const Key& key = entry.key;
     const auto& absent = other.rest.absent;
     if (std::binary_search(absent.begin(), absent.end(), key, std::cref(compare))) return true;
-    return std::any_of(other.rest.ranges.begin(), other.rest.ranges.end(),
-                       [&](const auto& range) { return !compare(key, range.first) && range.contains(compare, key); });
+    return std::any_of(other.rest.ranges.begin(), other.rest.ranges.end(), [&](const auto& range) {
+      return range.has_begun(compare, key) && range.contains(compare, key);
+    });
   }
 
   // `current` is over, or the caller's own: its owner frees it, now or when it comes round.

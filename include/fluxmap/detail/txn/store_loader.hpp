@@ -7,6 +7,7 @@
 #pragma once
 
 #include <fluxmap/codec.hpp>
+#include <fluxmap/detail/index/key_order.hpp>
 #include <fluxmap/detail/index/key_prefix.hpp>
 #include <fluxmap/detail/platform/deadline.hpp>
 #include <fluxmap/detail/storage/recovery.hpp>
@@ -30,8 +31,10 @@ class StoreLoader final : public RecoverySink {
  public:
   static constexpr std::size_t k_batch_bytes = std::size_t{16} << 20;  // of writes that are not merged in yet
 
-  explicit StoreLoader(Store<Key, Value, Compare>& store, std::size_t batch_bytes = k_batch_bytes)
-      : store_(store), batch_bytes_(batch_bytes), now_(store.now()) {}
+  // `leave_out`: what has a key without a place in the order (0.1.0 took them) is left out, instead of failing.
+  explicit StoreLoader(Store<Key, Value, Compare>& store, bool leave_out = false,
+                       std::size_t batch_bytes = k_batch_bytes)
+      : store_(store), leave_out_(leave_out), batch_bytes_(batch_bytes), now_(store.now()) {}
   ~StoreLoader() override {
     for (EntryType* entry : base_) destroy(entry);
     for (const Written& written : recent_) destroy(written.entry);
@@ -41,9 +44,12 @@ class StoreLoader final : public RecoverySink {
     Decoder decoder(payload);
     for (; count > 0; --count) {
       make_room(base_);
-      base_.push_back(make_entry(decoder, kind == BlockKind::expiring ? WriteKind::expiring : WriteKind::value));
-      EntryType* const entry = base_.back();
-      if (base_.size() > 1 && !store_.index.compare()(base_[base_.size() - 2]->key, entry->key)) {
+      EntryType* const entry =
+          make_entry(decoder, kind == BlockKind::expiring ? WriteKind::expiring : WriteKind::value);
+      if (is_left_out(entry)) continue;
+      const bool ascends = base_.empty() || store_.index.compare()(base_.back()->key, entry->key);
+      base_.push_back(entry);
+      if (!ascends) {
         throw_error(errc::decode_failed, "the keys do not ascend; was the checkpoint written with another Compare?");
       }
       if (entry->load_head() == nullptr) {
@@ -66,7 +72,9 @@ class StoreLoader final : public RecoverySink {
         throw_error(errc::decode_failed, "neither a value nor a removal");
       }
       make_room(recent_);
-      Written& written = recent_.emplace_back(Written{make_entry(decoder, kind), 0});
+      EntryType* const entry = make_entry(decoder, kind);
+      if (is_left_out(entry)) continue;
+      Written& written = recent_.emplace_back(Written{entry, 0});
       written.bytes = bytes_of(*written.entry);
       // What a type of the user's owns may not be weighed; what it was written as is.
       recent_bytes_ += sizeof(Written) + std::max(before - decoder.remaining(), written.bytes);
@@ -134,6 +142,23 @@ class StoreLoader final : public RecoverySink {
       throw;
     }
     return entry;
+  }
+  // Then the entry is destroyed. A removal of such a key has removed nothing.
+  bool is_left_out(EntryType* entry) {
+    struct Destroy {
+      EntryType* entry;
+      ~Destroy() {
+        if (entry != nullptr) destroy(entry);
+      }
+    } otherwise{entry};
+    if (has_place<Key>(store_.index.compare(), entry->key)) {
+      otherwise.entry = nullptr;
+      return false;
+    }
+    if (leave_out_ || entry->load_head() == nullptr) return true;
+    throw_error(errc::invalid_key,
+                "a key that is not equal to itself, as a NaN, which 0.1.0 has taken: it has no place in the order, and "
+                "others may be hidden by it; leave_out_invalid_keys() opens the directory without it");
   }
   static void destroy(EntryType* entry) noexcept {
     if (entry == nullptr) return;
@@ -284,6 +309,7 @@ class StoreLoader final : public RecoverySink {
   }
 
   Store<Key, Value, Compare>& store_;
+  const bool leave_out_;
   const std::size_t batch_bytes_;
   const Now now_;
   Cts cts_ = 0;

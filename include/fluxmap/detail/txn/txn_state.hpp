@@ -90,6 +90,7 @@ class TxnState {
   // It does not step aside for announcements of this number: they are its own.
   void announced_as(std::uint64_t owner) noexcept { owner_ = owner; }
 
+  const Compare& compare() const noexcept { return store_.index.compare(); }
   bool active() const noexcept { return active_; }
   bool read_only() const noexcept { return read_only_; }
   Cts snapshot() const noexcept { return snapshot_; }
@@ -129,6 +130,7 @@ class TxnState {
   template <class... Args>
   void put_for(std::chrono::microseconds time, Key&& key, Args&&... args) {
     check_writable();
+    check_place(store_.index.compare(), key);
     EntryType* const hint = reads_.recent_entry(store_.index.compare(), key);
     PrivateVersion<Value> version(VersionType::make_until(now_.after(time), 0, std::forward<Args>(args)...));
     cleared_.on_put(store_.index.compare(), key);
@@ -164,7 +166,7 @@ class TxnState {
     check_usable();
     if (!read_only_ || cursor.ahead == 0) return false;
     const auto& item = *(cursor.range->seen.end() - static_cast<std::ptrdiff_t>(cursor.ahead--));
-    cursor.key = &item.entry->key;
+    cursor.key = std::addressof(item.entry->key);
     cursor.value = std::addressof(item.version->value);
     return true;
   }
@@ -198,7 +200,7 @@ class TxnState {
         range.seen.push_back({entry, found.version, nullptr});
         cursor.at = entry;
         cursor.generation = generation_;
-        cursor.last_key = cursor.key = &entry->key;
+        cursor.last_key = cursor.key = std::addressof(entry->key);
         cursor.value = std::addressof(found.version->value);
         if (begins) note_cleared(range, entry->key);
         return true;
@@ -211,7 +213,7 @@ class TxnState {
       range.seen.push_back({nullptr, nullptr, own});
       writes_.keep(*own);
       cursor.at = nullptr;
-      cursor.last_key = cursor.key = &own->key;
+      cursor.last_key = cursor.key = std::addressof(own->key);
       if (own->version->is_tombstone()) continue;
       if (begins) note_cleared(range, own->key);
       cursor.value = std::addressof(own->version->value);
@@ -323,14 +325,14 @@ class TxnState {
     roll_back();
   }
 
- private:
-  std::uint64_t owner() const noexcept { return announcement_ != nullptr ? announcement_->owner() : owner_; }
-
   void check_writable() {
     check_usable();
     if (read_only_) throw_error(errc::read_only);
     if (doomed_) throw ConflictError(conflict_);
   }
+
+ private:
+  std::uint64_t owner() const noexcept { return announcement_ != nullptr ? announcement_->owner() : owner_; }
 
   void next_serial() noexcept { serial_.store(serial() + 1, std::memory_order_relaxed); }  // see serial()
 
@@ -400,22 +402,28 @@ class TxnState {
     return true;
   }
 
+  static bool may_be_cleared(const Range& range) noexcept { return range.first && !range.after; }
   // A scan of a read-write transaction begins, or has come to its first key, or to its end behind `key`.
   void skip_cleared(Range& range) {
     if constexpr (std::copy_constructible<Key>) {
-      const Key* const start = cleared_.skip(store_.index.compare(), range.first);
+      if (!may_be_cleared(range)) return;
+      const Key* const start = cleared_.skip(store_.index.compare(), *range.first);
       if (start != nullptr && range.contains(store_.index.compare(), *start)) range.start.emplace(*start);
     }
   }
   void note_cleared(const Range& range, const Key& key) noexcept {
-    range.start ? cleared_.met_after_skip(key) : cleared_.met(range.first, key);
+    if (!may_be_cleared(range)) return;
+    range.start ? cleared_.met_after_skip(key) : cleared_.met(*range.first, key);
   }
 
   WriteType* next_own(const Cursor& cursor) {
     if (writes_.empty()) return nullptr;
     const Range& range = *cursor.range;
-    WriteType* const own =
-        cursor.last_key != nullptr ? writes_.upper_bound(*cursor.last_key) : writes_.lower_bound(range.walked_from());
+    WriteType* const own = cursor.last_key != nullptr ? writes_.upper_bound(*cursor.last_key)
+                           : range.start              ? writes_.lower_bound(*range.start)
+                           : !range.first             ? writes_.first()
+                           : range.after              ? writes_.upper_bound(*range.first)
+                                                      : writes_.lower_bound(*range.first);
     return own != nullptr && range.contains(store_.index.compare(), own->key) ? own : nullptr;
   }
 
@@ -439,7 +447,7 @@ class TxnState {
       range.seen[count++] = {entry, found.version, nullptr};
       if (count < stretch) continue;
       cursor.at = entry;
-      cursor.last_key = &entry->key;
+      cursor.last_key = std::addressof(entry->key);
       cursor.generation = generation_;
       break;
     }
@@ -457,7 +465,7 @@ class TxnState {
 
   // The first entry after the cursor's place. `ahead`: how many more will be walked over; see SkipList::look_ahead.
   EntryType* resume(const Cursor& cursor, std::size_t ahead) const {
-    if (cursor.last_key == nullptr) return store_.index.lower_bound(cursor.range->walked_from(), ahead);
+    if (cursor.last_key == nullptr) return cursor.range->first_in(store_.index, ahead);
     if (cursor.at != nullptr && cursor.generation == generation_) {
       if (ahead > 0) store_.index.look_ahead(cursor.at->key, ahead);
       return store_.index.next(*cursor.at);

@@ -54,7 +54,7 @@ class Validator {
   bool is_live(const VersionType* version) const noexcept { return version != nullptr && version->is_live(now_); }
 
   bool fail(const Key& key) noexcept {
-    conflict_ = &key;
+    conflict_ = std::addressof(key);
     return false;
   }
 
@@ -72,8 +72,8 @@ class Validator {
     auto seen = range.seen.begin();
     const auto end = range.seen.end();
     if (!range.finished && seen == end) return true;  // nothing was asked of it yet
-    for (EntryType* entry = store_.index.lower_bound(range.walked_from());
-         entry != nullptr && range.contains(compare, entry->key); entry = store_.index.next(*entry)) {
+    for (EntryType* entry = range.first_in(store_.index); entry != nullptr && range.contains(compare, entry->key);
+         entry = store_.index.next(*entry)) {
       step();
       while (seen != end && seen->own != nullptr && compare(seen->own->key_now(), entry->key)) ++seen;
       if (!range.finished && seen == end) return true;  // an early end: what follows was not looked at

@@ -109,11 +109,12 @@ class WriteSet {
     node->logged = undo_.size();
   }
 
-  // The first node whose key is not less than `key`, or the first one after it; null: none.
+  // The first node whose key is not less than `key`, the first of all, or the first one after the key; null: none.
   template <class K>
   WriteType* lower_bound(const K& key) {
     return or_null(nodes_.lower_bound(key, nodes_.key_comp()));
   }
+  WriteType* first() { return or_null(nodes_.begin()); }
   template <class K>
   WriteType* upper_bound(const K& key) {
     return or_null(nodes_.upper_bound(key, nodes_.key_comp()));
