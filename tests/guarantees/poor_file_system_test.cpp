@@ -180,13 +180,12 @@ TEST_CASE("a_parent_that_may_be_entered_but_not_listed_is_as_good_as_another") {
   const ScratchDirectory scratch;
   set_mode(scratch.path(), fs::perms(0755));
   fs::create_directory(scratch / "parent");
-  for (const unsigned mode : {0333U, 0773U, 0733U}) {  // made and entered by everybody, listed by nobody or not by all
-    set_mode(scratch / "parent", fs::perms(mode));
-    const std::string name = std::to_string(mode);
+  set_mode(scratch / "parent", fs::perms(0333));  // made in and entered by everybody, listed by nobody
+  {
     const Nobody nobody;
     for (const char* below : {"data", "deeper/still/data"}) {
-      const fs::path directory = scratch / "parent" / (name + below);
-      for (std::uint64_t life = 0; life < 3; ++life) {  // missing, there and empty, with a database
+      const fs::path directory = scratch / "parent" / below;
+      for (int life = 0; life < 3; ++life) {  // missing; there and empty; with a database
         if (life == 1) {
           fs::remove_all(directory);
           fs::create_directories(directory);
@@ -194,7 +193,7 @@ TEST_CASE("a_parent_that_may_be_entered_but_not_listed_is_as_good_as_another") {
         fluxmap::DatabaseBuilder<std::uint64_t, std::string> builder;
         builder.durability_full({.directory = directory, .segment_bytes = k_segment, .checkpoint_after_bytes = 0});
         const TextsPtr database = builder.build();
-        fill(*database, 0, 30);
+        fill(*database, 0, 5);
         run(database->close());
       }
     }
