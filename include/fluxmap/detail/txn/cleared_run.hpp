@@ -9,6 +9,8 @@
 
 #include <fluxmap/config.hpp>
 
+#include <memory>
+
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
 template <class Key>
@@ -23,11 +25,11 @@ class ClearedRun {
   // A scan from `first` has met `key` before anything else, or has ended behind it: nothing lies before that. Both keys
   // must stay where they are until forget().
   void met(const Key& first, const Key& key) noexcept {
-    from_ = &first;
-    upto_ = &key;
+    from_ = std::addressof(first);
+    upto_ = std::addressof(key);
   }
   // The same for a scan that skip() has sent on.
-  void met_after_skip(const Key& key) noexcept { upto_ = &key; }
+  void met_after_skip(const Key& key) noexcept { upto_ = std::addressof(key); }
 
   // The transaction writes a value.
   template <class Compare>
