@@ -1,5 +1,6 @@
 // Look-up keys of other types than Key: whatever Key cannot hold is absent, and as a bound lies where its value lies.
 // A program of its own: many types of databases.
+// Without threads.
 #include <array>
 #include <chrono>
 #include <cmath>

@@ -1,6 +1,7 @@
 // Types of keys and values that are unlike the usual: each works in memory, with a limit, and those with a codec with a
 // log too.
 // A program of its own: many types of databases.
+// Without threads.
 #include <any>
 #include <compare>
 #include <concepts>

@@ -1,5 +1,6 @@
 // Keys that are not equal to themselves, as a NaN: nothing is less or greater, so they have no place among the others.
 // A program of its own: many types of databases.
+// Without threads.
 #include <array>
 #include <cmath>
 #include <compare>

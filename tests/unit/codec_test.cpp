@@ -1,4 +1,5 @@
 // Codec: round trips, the exact bytes, what damaged bytes do, and the fingerprints of types.
+// Without threads.
 #include <fluxmap/codec.hpp>
 
 #include <algorithm>

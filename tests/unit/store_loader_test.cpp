@@ -1,4 +1,5 @@
 // What recovery builds a store from: checkpoint entries and commits, merged in batches of any size.
+// Without threads.
 #include <fluxmap/detail/txn/redo_codec.hpp>
 #include <fluxmap/detail/txn/store.hpp>
 #include <fluxmap/detail/txn/store_loader.hpp>
