@@ -24,8 +24,9 @@ struct TransactionAccess;
 // overwritten are kept for as long as somebody holds a savepoint that needs them: let go of those you are done with.
 class Savepoint {
  public:
-  // No moves: the one moved from would be of no use.
+  // A copy stands for the same place. There are no moves: the one moved from would be of no use.
   Savepoint(const Savepoint&) noexcept = default;
+  // As the copy.
   Savepoint& operator=(const Savepoint&) noexcept = default;
   ~Savepoint() = default;
 

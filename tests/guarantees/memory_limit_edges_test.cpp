@@ -169,8 +169,7 @@ TEST_CASE("an_overwrite_with_a_larger_value_does_not_evict_its_own_key") {
   }
 }
 
-TEST_CASE(
-    "a_transaction_whose_writes_fit_stays_whole_and_one_whose_writes_do_not_is_refused_before_anything_happened") {
+TEST_CASE("a_transaction_stays_whole_or_is_refused_before_anything_happened") {
   for (const Eviction eviction : k_policies) {
     SplitMix random(seed("a_transaction_whose_writes_fit"));
     int refused = 0, accepted = 0;
