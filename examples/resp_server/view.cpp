@@ -76,8 +76,10 @@ bool View::remove(std::string_view key) {
   return transaction_->remove(stored(key));
 }
 
-void View::walk(std::string_view first, const Visit& visit) {
-  for (const Stretch& stretch : stretches(spaces()[database_], first)) {
+void View::walk(std::string_view first, const Visit& visit) { walk_space(spaces()[database_], first, visit); }
+
+void View::walk_space(Space space, std::string_view first, const Visit& visit) {
+  for (const Stretch& stretch : stretches(space, first)) {
     const bool go_on = walk_over(*transaction_, stretch, [&](std::string_view name, const Entry& entry) {
       return !is_live(entry, now()) || visit(name.substr(stretch.skipped), entry);
     });
@@ -91,35 +93,43 @@ bool View::empty() {
   return nothing;
 }
 
-bool View::is_only_one() {
-  const unsigned asked = database_;
-  bool alone = true;
-  for (unsigned i = 0; i < k_databases && alone; ++i) {
-    database_ = i;
-    alone = i == asked || empty();
-  }
-  database_ = asked;
-  return alone;
+std::size_t View::count(Space space, std::size_t most) {
+  std::size_t seen = 0;
+  walk_space(space, {}, [&](std::string_view, const Entry&) { return ++seen < most; });
+  return seen;
 }
 
-std::size_t View::count_records() {
-  std::size_t count = 0;
-  for (auto stream = transaction_->prefix_scan_stream(k_record_prefix); stream.next();) ++count;
-  return count;
+std::vector<Space> View::given_up_spaces() {
+  std::vector<Space> given_up;
+  auto stream = transaction_->prefix_scan_stream(k_given_up_prefix);
+  while (const auto record = stream.next()) given_up.push_back(given_up_space(record->first));
+  return given_up;
+}
+
+// Everything that is not in this database; nothing: there is more than that in one of the others.
+std::optional<std::size_t> View::count_others(std::size_t most_each) {
+  std::vector<Space> others = given_up_spaces();
+  std::size_t sum = others.size() + 1;  // the records
+  for (unsigned i = 0; i < k_databases; ++i) {
+    if (i != database_) others.push_back(spaces()[i]);
+  }
+  for (const Space space : others) {
+    const std::size_t keys = count(space, most_each);
+    if (keys == most_each) return std::nullopt;
+    sum += keys;
+  }
+  return sum;
 }
 
 std::size_t View::size() {
-  if (use_ == Use::reads && is_only_one()) {
-    const std::size_t records = count_records();
-    // One record is that of the spaces. Others: what is being swept still counts.
-    if (records == 1) return std::max(shared_.database->size(), records) - records;
+  constexpr std::size_t first_look = 1024, everything = static_cast<std::size_t>(-1);
+  const Space space = spaces()[database_];
+  if (use_ == Use::writes) return count(space, everything);
+  for (std::size_t most = first_look;; most *= 4) {
+    const std::size_t keys = count(space, most);
+    if (keys < most) return keys;
+    if (const auto others = count_others(most)) return std::max(shared_.database->size(), *others + most) - *others;
   }
-  std::size_t count = 0;
-  walk({}, [&](std::string_view, const Entry&) {
-    ++count;
-    return true;
-  });
-  return count;
 }
 
 void View::clear() {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "entry.hpp"
 #include "shared.hpp"
@@ -43,11 +44,11 @@ class View {
   void walk(std::string_view first, const Visit& visit);
 
   bool empty();
-  // Where nothing can have been written and no other database holds anything, what fluxmap has counted, which includes
-  // keys past their deadline that it has not come to yet; else a walk.
+  // Where nothing can have been written, in time of the second largest database at most: the largest has what fluxmap
+  // has counted and the others have not, which includes keys past their deadline that it has not come to yet. Else a
+  // walk.
   std::size_t size();
-
-  std::size_t unswept() { return count_records() - 1; }  // spaces given up and not yet empty
+  std::size_t unswept() { return given_up_spaces().size(); }  // not yet empty
 
   void clear();                          // removes everything in the database
   void swap(unsigned a, unsigned b);     // the contents of two databases
@@ -57,8 +58,10 @@ class View {
  private:
   const Spaces& spaces();
   std::string_view stored(std::string_view key) { return stored_key(spaces()[database_], key, scratch_); }
-  bool is_only_one();
-  std::size_t count_records();
+  void walk_space(Space space, std::string_view first, const Visit& visit);
+  std::size_t count(Space space, std::size_t most);
+  std::optional<std::size_t> count_others(std::size_t most_each);
+  std::vector<Space> given_up_spaces();
   Space unused_space();
   void write_spaces();
 

@@ -79,8 +79,11 @@ is "$((keys + 1))" -n 3 dbsize
 is OK flushall
 is 0 -n 3 dbsize
 wait_until_swept
+stop_ours
 
-# In a transaction: what it reads before is all that goes.
+# In a transaction: what it reads before is all that goes. At level full, where a commit is seen only when it is on the
+# disk, so that many begin before they can see the flush and end after it.
+start_ours --durability full --dir "$scratch/drained_database" --threads 2
 increments=20000
 "$redis_benchmark" -p "$ours_port" -n "$increments" -c 8 -q incr counter >"$scratch/benchmark" &
 writer=$!
