@@ -30,6 +30,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <thread>
 #include <vector>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
@@ -139,6 +140,7 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
     const bool tight = live() > limit_ - limit_ / 64 && (commit.listed || evicted > 0);
     const bool many = evicted >= static_cast<std::int64_t>(HeapTrimmer::k_much);
     if (tight || many || commit.held_up) clean_up(std::max<std::size_t>(k_most_work, 2 * commit.writes));
+    if (evicted > limit_ / 64) clean_up_others();
     if (many) give_back(evicted);
   }
 
@@ -151,6 +153,7 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   }
 
  private:
+  static constexpr int k_rounds = 64;                // in which others end the calls that they are in
   static constexpr std::size_t k_batch = 32;         // entries that may wait to be freed in one slot
   static constexpr std::size_t k_most_work = 4096;   // entries that are dealt with in one go where nearly all are freed
   static constexpr int k_passed = 256;               // keys that cannot be evicted and are passed under one lock
@@ -247,6 +250,19 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
       EpochDomain::Slot& slot = guard.slot();
       if (slot.work.empty()) return;
       slot.patience = free_some(guard, most) ? 0 : k_just_failed - 1;
+    } catch (...) {  // no memory for a slot
+    }
+  }
+  // What was evicted may be on the list of the thread that had just written it, and did not see it go: that one has
+  // nothing more to do with it. Bounded: it need not be found.
+  void clean_up_others() noexcept {
+    try {
+      for (int round = 0; round < k_rounds && store_.bytes() > static_cast<std::uint64_t>(limit_); ++round) {
+        if (round > 0) std::this_thread::yield();  // its call is about to end
+        EpochGuard guard(store_.epochs);
+        WorkList<EntryType>::gather(store_.epochs, guard.slot().work, EpochDomain::Busy::leave_alone);
+        free_some(guard, k_most_work);
+      }
     } catch (...) {  // no memory for a slot
     }
   }

@@ -47,9 +47,8 @@ class StoreLoader final : public RecoverySink {
       EntryType* const entry =
           make_entry(decoder, kind == BlockKind::expiring ? WriteKind::expiring : WriteKind::value);
       if (is_left_out(entry)) continue;
-      const bool ascends = base_.empty() || store_.index.compare()(base_.back()->key, entry->key);
       base_.push_back(entry);
-      if (!ascends) {
+      if (base_.size() > 1 && !store_.index.compare()(base_[base_.size() - 2]->key, entry->key)) {
         throw_error(errc::decode_failed, "the keys do not ascend; was the checkpoint written with another Compare?");
       }
       if (entry->load_head() == nullptr) {

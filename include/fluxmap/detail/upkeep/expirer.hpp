@@ -77,8 +77,8 @@ class Expirer {
   // Between two calls of finish(): so that many small portions are freed together, and for as long as snapshots hold
   // all of it.
   static constexpr std::chrono::milliseconds k_shortest_pause{100}, k_longest_pause{1000};
-  static constexpr int k_most_postponed = 10;  // times in a row
-  static constexpr int k_share = 20;           // of the time goes to finish() at most: a twentieth
+  static constexpr int k_most_postponed = 100;  // times in a row
+  static constexpr int k_share = 20;            // of the time goes to finish() at most: a twentieth
 
   void run() noexcept {
     std::unique_lock lock(mutex_);
