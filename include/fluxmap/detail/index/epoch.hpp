@@ -295,13 +295,6 @@ class EpochDomain {
     });
     return asked;
   }
-  // Who has not answered yet need not any more.
-  void ask_no_more() noexcept {
-    for_each_slot([](Slot& slot) {
-      if (slot.asked.load(std::memory_order_relaxed)) slot.asked.store(false, std::memory_order_relaxed);
-    });
-  }
-
   // Seals, advances and frees for every slot that is free just now: what idle threads have left behind.
   void collect_idle() {
     for_each_idle_slot([&](Slot& slot) {

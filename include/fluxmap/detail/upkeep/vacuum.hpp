@@ -2,18 +2,18 @@
 //
 // Works off the lists of entries that commits have left (never a walk of the map), in steps of bounded length, so that
 // whoever drives it can let others run in between. A thread that is inside a call when its list is asked for hands it
-// over when the call ends; vacuum waits a little for that.
+// over when the call ends: at once, or for the next vacuum.
 #pragma once
 
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/index/snapshot_registry.hpp>
 #include <fluxmap/detail/index/work_list.hpp>
+#include <fluxmap/detail/platform/spin_wait.hpp>
 #include <fluxmap/detail/upkeep/reclaim.hpp>
 #include <fluxmap/stats.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <thread>
 #include <vector>
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
@@ -57,30 +57,22 @@ class Vacuum {
       }
       if (weight(guard) < before) report.bytes += static_cast<std::uint64_t>(before - weight(guard));
     }
+    if (work_.empty() && waits_) get_more();
     if (!work_.empty()) return true;
-    if (waits_) {
-      wait_for_lists();
-      return true;
-    }
     for (int round = 0; round < 3; ++round) epochs_.collect_idle();  // two advances make everything ripe
     return false;
   }
 
  private:
-  // Rounds in which other threads may end the calls that they were in: far more than one of them takes, unless its
-  // thread is not running.
-  static constexpr int k_patience = 64;
-
-  void wait_for_lists() noexcept {
-    schedule_wait(Point::vacuum_wait);
-    waits_ = WorkList<EntryType>::gather(epochs_, work_, EpochDomain::Busy::wait_for);
-    if (waits_ && ++rounds_ == k_patience) {
-      waits_ = false;
-      epochs_.ask_no_more();
-    } else if (waits_ && work_.empty()) {
-      std::this_thread::yield();
-    }
+  // Once: a thread that runs ends its call in less than this. The list of one that does not comes some time, and is
+  // there for the next vacuum.
+  void get_more() noexcept {
+    SpinWait wait(Point::vacuum_wait);
+    for (int i = 0; i < k_patience; ++i) wait.step();
+    WorkList<EntryType>::gather(epochs_, work_, EpochDomain::Busy::wait_for);
+    waits_ = false;
   }
+  static constexpr int k_patience = 5;  // steps that only pause: about 2 us
 
   static std::int64_t weight(const EpochGuard& guard) noexcept {
     return guard.counters().bytes.get() + guard.counters().index_bytes.get();
@@ -98,7 +90,6 @@ class Vacuum {
   SnapshotView view_;
   std::vector<void*> work_;  // entries, with their tokens
   bool waits_ = false;       // some lists were asked for and have not come yet
-  int rounds_ = 0;
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail
