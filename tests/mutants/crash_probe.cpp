@@ -94,6 +94,36 @@ std::string evictions() {
   return {};
 }
 
+// Killed just before any of its syncs, that of a segment's seal among them; and when the next life has synced a commit
+// the power goes.
+std::string kills_before_syncs() {
+  for (std::size_t nth = 1; nth < 60; ++nth) {
+    auto disk = std::make_shared<MemoryDisk>();
+    const auto open = [&] { return open_on<std::uint64_t, std::uint64_t>(disk, Level::full, in_directory(600)); };
+    {
+      auto database = open();
+      auto handle = database->handle();
+      disk->faults().cut_power(Call::sync, nth);
+      try {
+        for (std::uint64_t i = 0; i < 50; ++i) run(handle.insert(i, i));
+      } catch (const boost::system::system_error&) {  // the end has come
+      }
+    }
+    disk->crash();
+    disk->faults().clear();
+    std::map<std::uint64_t, std::uint64_t> expected;
+    {
+      auto database = open();
+      run(database->handle().insert(1000, nth));
+      expected = contents_of(*database);
+      disk->request_cut();
+    }
+    disk->power_cut(Cut::keep_nothing);
+    if (contents_of(*open()) != expected) return "another state, after a kill before sync " + std::to_string(nth);
+  }
+  return {};
+}
+
 // A deadline is the same after a restart, from the log and from a checkpoint.
 std::string deadlines() {
   for (const bool checkpoint : {false, true}) {
@@ -137,6 +167,7 @@ int main(int argc, char** argv) {
       {"power_cuts", [] { return lives(Level::full, false, 120); }},
       {"power_cuts_and_kills", [] { return lives(Level::full, true, 240); }},
       {"relaxed", [] { return lives(Level::relaxed, true, 240); }},
+      {"kills_before_syncs", [] { return kills_before_syncs(); }},
       {"flipped_bytes", [] { return flipped_bytes(); }},
       {"evictions", [] { return evictions(); }},
       {"deadlines", [] { return deadlines(); }},
