@@ -29,7 +29,7 @@ void get_name(Call& call) {
 void get_id(Call& call) { call.reply.integer(call.client.id()); }
 void set_info(Call& call) { call.reply.ok(); }  // what libraries say of themselves
 
-// LIST, INFO ------------------------------------------------------------------------------------------------------------
+// LIST, INFO ----------------------------------------------------------------------------------------------------------
 
 void describe(std::string& text, const ClientRecord& record, std::string_view name, std::int64_t now) {
   const auto get = [](const auto& field) { return field.load(std::memory_order_relaxed); };  // see ClientRecord
@@ -47,7 +47,8 @@ void describe(std::string& text, const ClientRecord& record, std::string_view na
                  now - get(record.last_active), flags, get(record.database), get(record.queued));
   fmt::format_to(out, " qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll=0 omem={} tot-mem={}", input,
                  room, queued, output, input + room + queued + output);
-  fmt::format_to(out, " events=r cmd={} user=default redir=-1 resp={}\n", get(record.last_command), get(record.protocol));
+  fmt::format_to(out, " events=r cmd={} user=default redir=-1 resp={}\n", get(record.last_command),
+                 get(record.protocol));
 }
 
 // The client that asks is in the midst of it: what others see of it is from before.
@@ -113,7 +114,7 @@ void info(Call& call) {
   call.reply.verbatim(text);
 }
 
-// KILL ------------------------------------------------------------------------------------------------------------------
+// KILL ----------------------------------------------------------------------------------------------------------------
 
 struct Victims {
   std::optional<std::uint64_t> id;
@@ -191,7 +192,7 @@ void kill(Call& call) {
   call.reply.ok();
 }
 
-// The rest --------------------------------------------------------------------------------------------------------------
+// The rest ------------------------------------------------------------------------------------------------------------
 
 void reply_mode(Call& call) {
   Answers& answers = call.client.answers;
@@ -248,21 +249,50 @@ void tracking_info(Call& call) {
 
 void help(Call& call) {
   reply_help(call, "CLIENT",
-             {"GETNAME", "    The name of this connection.", "GETREDIR", "    -1: there is no tracking.", "ID",
-              "    The id of this connection.", "INFO", "    What is known about this connection.", "KILL <ip:port>",
-              "    Ends the connection from <ip:port>.", "KILL <option> <value> [<option> <value> [...]]",
-              "    Ends connections. Options are:", "    * ADDR <ip:port>", "      from this address",
-              "    * LADDR <ip:port>", "      to this address", "    * ID <id>", "      with this id",
-              "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)", "      of this type: all are normal", "    * USER <name>",
-              "      of this user: all are default", "    * SKIPME (YES|NO)",
-              "      whether to leave out this connection (default: yes).", "LIST [options ...]",
-              "    All connections. Options:", "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)", "      those of this type",
-              "    * ID <id> [<id> ...]", "      those with these ids", "REPLY (ON|OFF|SKIP)",
-              "    Whether requests of this connection are answered.", "SETINFO <what> <value>",
-              "    Accepted; means nothing.", "SETNAME <name>", "    Gives this connection a name.",
-              "UNBLOCK <id> [TIMEOUT|ERROR]", "    0: no client is ever blocked.", "TRACKINGINFO",
-              "    That there is no tracking.", "NO-EVICT (ON|OFF)", "    Accepted; no client is sent away for its memory.",
-              "NO-TOUCH (ON|OFF)", "    Accepted; when keys were last asked for is not kept."});
+             {"GETNAME",
+              "    The name of this connection.",
+              "GETREDIR",
+              "    -1: there is no tracking.",
+              "ID",
+              "    The id of this connection.",
+              "INFO",
+              "    What is known about this connection.",
+              "KILL <ip:port>",
+              "    Ends the connection from <ip:port>.",
+              "KILL <option> <value> [<option> <value> [...]]",
+              "    Ends connections. Options are:",
+              "    * ADDR <ip:port>",
+              "      from this address",
+              "    * LADDR <ip:port>",
+              "      to this address",
+              "    * ID <id>",
+              "      with this id",
+              "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+              "      of this type: all are normal",
+              "    * USER <name>",
+              "      of this user: all are default",
+              "    * SKIPME (YES|NO)",
+              "      whether to leave out this connection (default: yes).",
+              "LIST [options ...]",
+              "    All connections. Options:",
+              "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+              "      those of this type",
+              "    * ID <id> [<id> ...]",
+              "      those with these ids",
+              "REPLY (ON|OFF|SKIP)",
+              "    Whether requests of this connection are answered.",
+              "SETINFO <what> <value>",
+              "    Accepted; means nothing.",
+              "SETNAME <name>",
+              "    Gives this connection a name.",
+              "UNBLOCK <id> [TIMEOUT|ERROR]",
+              "    0: no client is ever blocked.",
+              "TRACKINGINFO",
+              "    That there is no tracking.",
+              "NO-EVICT (ON|OFF)",
+              "    Accepted; no client is sent away for its memory.",
+              "NO-TOUCH (ON|OFF)",
+              "    Accepted; when keys were last asked for is not kept."});
 }
 
 constexpr std::array k_commands{

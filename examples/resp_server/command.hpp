@@ -35,12 +35,12 @@ enum class Kind : std::uint8_t {
 
 enum Flag : std::uint8_t {
   k_none = 0,
-  k_grows = 1,      // may take more memory
-  k_fast = 2,       // O(1) or O(log n)
-  k_admin = 4,      // for operators
-  k_no_auth = 8,    // allowed before AUTH
-  k_no_multi = 16,  // not allowed after MULTI
-  k_protected = 32, // only where the command line allows it
+  k_grows = 1,       // may take more memory
+  k_fast = 2,        // O(1) or O(log n)
+  k_admin = 4,       // for operators
+  k_no_auth = 8,     // allowed before AUTH
+  k_no_multi = 16,   // not allowed after MULTI
+  k_protected = 32,  // only where the command line allows it
 };
 
 struct Command {

@@ -119,20 +119,17 @@ void get_keys(Call& call) {
 }
 
 void help(Call& call) {
-  reply_help(call, "COMMAND",
-             {"(no subcommand)", "    All commands in detail.", "COUNT", "    How many there are.", "LIST",
-              "    Their names.", "INFO [<command-name> ...]", "    Some of them in detail.",
-              "DOCS [<command-name> ...]", "    Nothing: see the documentation of Redis.", "GETKEYS <full-command>",
-              "    The keys in a whole command."});
+  reply_help(
+      call, "COMMAND",
+      {"(no subcommand)", "    All commands in detail.", "COUNT", "    How many there are.", "LIST", "    Their names.",
+       "INFO [<command-name> ...]", "    Some of them in detail.", "DOCS [<command-name> ...]",
+       "    Nothing: see the documentation of Redis.", "GETKEYS <full-command>", "    The keys in a whole command."});
 }
 
 constexpr std::array k_commands{
-    Command{"command", -1, Kind::container, describe_all},
-    Command{"command|count", 2, Kind::plain, count},
-    Command{"command|docs", -2, Kind::plain, docs},
-    Command{"command|getkeys", -4, Kind::plain, get_keys},
-    Command{"command|info", -2, Kind::plain, info},
-    Command{"command|list", -2, Kind::plain, list},
+    Command{"command", -1, Kind::container, describe_all}, Command{"command|count", 2, Kind::plain, count},
+    Command{"command|docs", -2, Kind::plain, docs},        Command{"command|getkeys", -4, Kind::plain, get_keys},
+    Command{"command|info", -2, Kind::plain, info},        Command{"command|list", -2, Kind::plain, list},
     Command{"command|help", 2, Kind::plain, help},
 };
 

@@ -42,7 +42,8 @@ const Command* find(std::string_view first, std::string_view second) noexcept {
   auto end = std::ranges::transform(first, small.begin(), small_letter).out;
   if (bar == 1) *end++ = '|';
   end = std::ranges::transform(second, end, small_letter).out;
-  const auto found = table().by_name.find(std::string_view(small.data(), static_cast<std::size_t>(end - small.begin())));
+  const auto found =
+      table().by_name.find(std::string_view(small.data(), static_cast<std::size_t>(end - small.begin())));
   return found != table().by_name.end() ? found->second : nullptr;
 }
 

@@ -27,8 +27,8 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
     std::uint64_t bytes;
   };
   constexpr std::uint64_t k = 1000, kb = 1024;
-  constexpr Unit units[] = {{"", 1},           {"b", 1},        {"k", k},           {"kb", kb},
-                            {"m", k * k},      {"mb", kb * kb}, {"g", k * k * k},   {"gb", kb * kb * kb}};
+  constexpr Unit units[] = {{"", 1},      {"b", 1},        {"k", k},         {"kb", kb},
+                            {"m", k * k}, {"mb", kb * kb}, {"g", k * k * k}, {"gb", kb * kb * kb}};
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{}) return std::nullopt;
@@ -115,8 +115,8 @@ constexpr Setting k_settings[] = {
      set_max_query},
     {"databases", [](const Shared&) { return std::to_string(k_databases); }, nullptr},
     {"dir", [](const Shared& shared) { return shared.options.directory; }, nullptr, true},
-    {"enable-debug-command",
-     [](const Shared& shared) -> std::string { return shared.options.debug ? "yes" : "no"; }, nullptr},
+    {"enable-debug-command", [](const Shared& shared) -> std::string { return shared.options.debug ? "yes" : "no"; },
+     nullptr},
     {"io-threads", [](const Shared& shared) { return std::to_string(shared.options.threads); }, nullptr},
     {"maxclients", [](const Shared& shared) { return std::to_string(shared.settings.max_clients()); }, set_max_clients},
     {"maxmemory", [](const Shared& shared) { return std::to_string(shared.settings.max_memory()); }, set_max_memory},
@@ -163,7 +163,8 @@ void set(Call& call) {
   for (std::size_t at = 0; at < pairs.size(); at += 2) {
     const Setting* const setting = find_setting(pairs[at]);
     if (setting == nullptr) {
-      return call.reply.error("ERR Unknown option or number of arguments for CONFIG SET - '" + std::string(pairs[at]) + "'");
+      return call.reply.error("ERR Unknown option or number of arguments for CONFIG SET - '" + std::string(pairs[at]) +
+                              "'");
     }
     const bool twice = std::ranges::any_of(changes, [&](const auto& change) { return change.first == setting; });
     if (twice) return failed(pairs[at], "duplicate parameter");
@@ -193,8 +194,8 @@ void rewrite(Call& call) { call.reply.error("ERR The server is running without a
 void help(Call& call) {
   reply_help(call, "CONFIG",
              {"GET <pattern>", "    Settings whose names match the pattern.", "SET <name> <value> [<name> <value> ...]",
-              "    Changes client-query-buffer-limit, maxclients, maxmemory, proto-max-bulk-len, requirepass.", "RESETSTAT",
-              "    Sets what INFO counts to 0.", "REWRITE", "    An error: there is no file."});
+              "    Changes client-query-buffer-limit, maxclients, maxmemory, proto-max-bulk-len, requirepass.",
+              "RESETSTAT", "    Sets what INFO counts to 0.", "REWRITE", "    An error: there is no file."});
 }
 
 constexpr std::array k_commands{

@@ -86,7 +86,8 @@ class Counters {
   }
 
   void reset() {
-    for (Count* const count : {&hits, &misses, &requests, &bytes_read, &bytes_sent, &reads, &sends, &accepted, &refused}) {
+    for (Count* const count :
+         {&hits, &misses, &requests, &bytes_read, &bytes_sent, &reads, &sends, &accepted, &refused}) {
       count->reset();
     }
     for (std::size_t i = 0; i < command_count_; ++i) {

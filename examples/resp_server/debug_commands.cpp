@@ -63,7 +63,8 @@ constexpr Example k_examples[] = {
 void protocol(Call& call) {
   for (const Example& example : k_examples) {
     if (!is_keyword(call.args[2], example.name)) continue;
-    if (example.name == "push" && call.reply.protocol() < 3) return call.reply.error("ERR RESP2 is not supported by this command");
+    if (example.name == "push" && call.reply.protocol() < 3)
+      return call.reply.error("ERR RESP2 is not supported by this command");
     return example.reply(call.reply);
   }
   call.reply.error(

@@ -295,7 +295,7 @@ boost::asio::awaitable<void> Executor::save() {
   count(*k_save, begin, time_since_last());
 }
 
-// MULTI, EXEC, WATCH ----------------------------------------------------------------------------------------------------
+// MULTI, EXEC, WATCH --------------------------------------------------------------------------------------------------
 
 bool Executor::run_session(const Request& request) {
   const std::string_view name = request.command->name;

@@ -96,8 +96,9 @@ void memory(Call& call, Out out) {
   both("total_system_memory",
        static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
   both("maxmemory", limit);
-  fmt::format_to(out, "maxmemory_policy:noeviction\r\nmem_fragmentation_ratio:{:.2f}\r\nmem_allocator:libc\r\n",
-                 stats.memory_bytes > 0 ? static_cast<double>(resident) / static_cast<double>(stats.memory_bytes) : 0.0);
+  fmt::format_to(
+      out, "maxmemory_policy:noeviction\r\nmem_fragmentation_ratio:{:.2f}\r\nmem_allocator:libc\r\n",
+      stats.memory_bytes > 0 ? static_cast<double>(resident) / static_cast<double>(stats.memory_bytes) : 0.0);
   fmt::format_to(out, "lazyfree_pending_objects:{}\r\n", call.view.unswept());
   fmt::format_to(out, "fluxmap_versions:{}\r\nfluxmap_pinned_versions:{}\r\n", stats.versions, stats.pinned_versions);
 }
@@ -122,7 +123,8 @@ void statistics(Call& call, Out out) {
   const Counters& counters = call.shared.counters;
   fmt::format_to(out, "total_connections_received:{}\r\ntotal_commands_processed:{}\r\n", counters.accepted.get(),
                  counters.requests.get());
-  fmt::format_to(out, "instantaneous_ops_per_sec:{}\r\n", call.shared.rate.requests_per_second(counters.requests.get()));
+  fmt::format_to(out, "instantaneous_ops_per_sec:{}\r\n",
+                 call.shared.rate.requests_per_second(counters.requests.get()));
   fmt::format_to(out, "total_net_input_bytes:{}\r\ntotal_net_output_bytes:{}\r\nrejected_connections:{}\r\n",
                  counters.bytes_read.get(), counters.bytes_sent.get(), counters.refused.get());
   fmt::format_to(out, "expired_keys:{}\r\nevicted_keys:{}\r\nkeyspace_hits:{}\r\nkeyspace_misses:{}\r\n",
@@ -194,7 +196,8 @@ void keyspace(Call& call, Out out) {
       return ++seen < looked_at;
     });
     const std::size_t keys = seen < looked_at ? seen : std::max(seen, call.view.size());
-    const auto expires = static_cast<std::size_t>(static_cast<double>(expiring) * static_cast<double>(keys) / static_cast<double>(seen));
+    const auto expires =
+        static_cast<std::size_t>(static_cast<double>(expiring) * static_cast<double>(keys) / static_cast<double>(seen));
     fmt::format_to(out, "db{}:keys={},expires={},avg_ttl={:.0f}\r\n", database, keys, expires,
                    expiring > 0 ? time / static_cast<double>(expiring) : 0.0);
   }

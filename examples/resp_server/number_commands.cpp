@@ -44,7 +44,7 @@ void decrement_by(Call& call) {
   add(call, -*by);
 }
 
-// Fractions ------------------------------------------------------------------------------------------------------------
+// Fractions -----------------------------------------------------------------------------------------------------------
 
 // All of the text, without blanks in front, and no NaN.
 std::optional<long double> parse_fraction(std::string_view text) {

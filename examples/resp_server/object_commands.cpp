@@ -55,8 +55,7 @@ void memory_usage(Call& call) {
 }
 
 void memory_help(Call& call) {
-  reply_help(call, "MEMORY",
-             {"USAGE <key> [SAMPLES <count>]", "    About how many bytes the key and its value take."});
+  reply_help(call, "MEMORY", {"USAGE <key> [SAMPLES <count>]", "    About how many bytes the key and its value take."});
 }
 
 constexpr std::array k_commands{

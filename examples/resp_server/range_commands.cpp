@@ -28,7 +28,8 @@ void get_range(Call& call) {
   const std::int64_t last = std::min(from_begin(*end), length - 1);
   const bool nothing = first > last || (*start < 0 && *end < 0 && *start > *end);
   if (nothing) return call.reply.bulk("");
-  call.reply.bulk(std::string_view(entry->data).substr(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first + 1)));
+  call.reply.bulk(std::string_view(entry->data)
+                      .substr(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first + 1)));
 }
 
 void set_range(Call& call) {
@@ -134,7 +135,9 @@ void common(Call& call) {
   const Entry* const second = call.view.get(call.args[2]);
   const auto options = parse_common_options(call);
   if (!options) return;
-  const auto data = [](const Entry* entry) { return entry != nullptr ? std::string_view(entry->data) : std::string_view(); };
+  const auto data = [](const Entry* entry) {
+    return entry != nullptr ? std::string_view(entry->data) : std::string_view();
+  };
   const std::string_view a = data(first), b = data(second);
   const std::size_t most = call.shared.settings.max_bulk() / sizeof(std::uint32_t);
   if (most / (a.size() + 1) < b.size() + 1) {

@@ -47,7 +47,8 @@ std::shared_ptr<Database> open_database(const Options& options) {
 }  // namespace
 
 Server::Server(const Options& options)
-    : shared_(options, all_commands().size()), workers_([&] {
+    : shared_(options, all_commands().size()),
+      workers_([&] {
         std::vector<std::unique_ptr<Worker>> workers;
         for (unsigned i = 0; i < options.threads; ++i) workers.push_back(std::make_unique<Worker>());
         return workers;

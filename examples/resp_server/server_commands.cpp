@@ -81,7 +81,8 @@ void flush_functions(Call& call) {
 }
 void list_functions(Call& call) { call.reply.array(0); }
 void function_help(Call& call) {
-  reply_help(call, "FUNCTION", {"FLUSH [ASYNC|SYNC]", "    Does nothing: there are no functions.", "LIST", "    Nothing."});
+  reply_help(call, "FUNCTION",
+             {"FLUSH [ASYNC|SYNC]", "    Does nothing: there are no functions.", "LIST", "    Nothing."});
 }
 
 constexpr std::array k_commands{

@@ -37,7 +37,8 @@ inline bool parse_expiry(Args args, std::size_t& at, std::optional<TimeUnit>& un
     std::string_view keyword;
     TimeUnit unit;
   };
-  constexpr Option options[] = {{"ex", {true, true}}, {"px", {false, true}}, {"exat", {true, false}}, {"pxat", {false, false}}};
+  constexpr Option options[] = {
+      {"ex", {true, true}}, {"px", {false, true}}, {"exat", {true, false}}, {"pxat", {false, false}}};
   for (const Option& option : options) {
     if (!is_keyword(args[at], option.keyword)) continue;
     if (at + 1 == args.size() || (unit && *unit != option.unit)) return false;

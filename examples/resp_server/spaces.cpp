@@ -49,7 +49,8 @@ std::string encode_spaces(const Spaces& spaces) {
 }
 Spaces decode_spaces(std::string_view data) noexcept {
   Spaces spaces{};
-  for (unsigned i = 0; i < k_databases && 4 * i + 4 <= data.size(); ++i) spaces[i] = read_big_endian(data.substr(4 * i));
+  for (unsigned i = 0; i < k_databases && 4 * i + 4 <= data.size(); ++i)
+    spaces[i] = read_big_endian(data.substr(4 * i));
   return spaces;
 }
 

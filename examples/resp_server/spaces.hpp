@@ -85,9 +85,9 @@ class SpacesCache {
  private:
   void update(const Entry& record);
 
-  std::mutex mutex_;                        // of writers
-  std::atomic<std::uint64_t> changes_{0};   // odd: one is under way
-  std::atomic<std::uint64_t> stamp_{0};     // of the record
+  std::mutex mutex_;                       // of writers
+  std::atomic<std::uint64_t> changes_{0};  // odd: one is under way
+  std::atomic<std::uint64_t> stamp_{0};    // of the record
   std::array<std::atomic<Space>, k_databases> spaces_{};
 };
 

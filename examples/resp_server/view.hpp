@@ -50,8 +50,8 @@ class View {
   std::size_t size();
   std::size_t unswept() { return given_up_spaces().size(); }  // not yet empty
 
-  void clear();                          // removes everything in the database
-  void swap(unsigned a, unsigned b);     // the contents of two databases
+  void clear();                       // removes everything in the database
+  void swap(unsigned a, unsigned b);  // the contents of two databases
   // The record of the spaces, where it was written: to be learned when the transaction has committed.
   const std::optional<Entry>& new_spaces() const noexcept { return new_spaces_; }
 
