@@ -153,7 +153,8 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   }
 
  private:
-  static constexpr int k_rounds = 64;                // in which others end the calls that they are in
+  // In which others end the calls that they are in; in a schedule build they need no turns.
+  static constexpr int k_rounds = FLUXMAP_SCHEDULE != 0 ? 8 : 100;
   static constexpr std::size_t k_batch = 32;         // entries that may wait to be freed in one slot
   static constexpr std::size_t k_most_work = 4096;   // entries that are dealt with in one go where nearly all are freed
   static constexpr int k_passed = 256;               // keys that cannot be evicted and are passed under one lock
@@ -237,9 +238,10 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
     for (std::size_t done = 0; done < most && !slot.work.empty(); done += 2 * k_batch) {
       VacuumReport report;
       const std::size_t before = slot.work.size();
-      store_.tidy(guard, *view).work_off(2 * k_batch, report);
-      freed = freed || slot.work.size() < before || report.versions > 0;
-      if (report.kept > k_batch) break;
+      store_.tidy(guard, *view).work_off(std::min(2 * k_batch, before), report);
+      const bool some = slot.work.size() < before || report.versions > 0;
+      freed = freed || some;
+      if (!some || report.kept > k_batch) break;
     }
     settle(slot);
     return freed;
