@@ -15,7 +15,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <filesystem>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -25,6 +24,7 @@
 #include "support/catch.hpp"
 #include "support/kill_child.hpp"
 #include "support/scale.hpp"
+#include "support/scratch_directory.hpp"
 #include "support/seed.hpp"
 
 extern char** environ;
@@ -36,28 +36,6 @@ using namespace fluxmap_test;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto k_patience = 120s;  // for a child that does nothing any more: it hangs
-
-// A directory that stays where a test has failed.
-class Directory {
- public:
-  Directory() {
-    std::string path = (std::filesystem::temp_directory_path() / "fluxmap-kill-XXXXXX").string();
-    if (::mkdtemp(path.data()) == nullptr) throw std::system_error(errno, std::system_category(), path);
-    path_ = path;
-  }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-  ~Directory() {
-    std::error_code ignored;  // what is left is rubbish
-    if (!keep_) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-  void keep() { keep_ = true; }
-
- private:
-  std::filesystem::path path_;
-  bool keep_ = false;
-};
 
 // This program once more, as the case `a_life` below. Killed where it is still there at the end.
 class Child {
@@ -258,7 +236,7 @@ class Lives {
   }
 
   Tally& tally_;
-  Directory directory_;
+  ScratchDirectory directory_;  // it stays where a test has failed
   Life life_;
   std::array<Bounds, k_writers> bounds_;
   std::uint64_t total_ = 0;  // at least so many are there

@@ -37,6 +37,7 @@
 #include "support/catch.hpp"
 #include "support/persistent.hpp"
 #include "support/run.hpp"
+#include "support/scratch_directory.hpp"
 
 // ThreadSanitizer ends a child that starts a thread, if its parent had some; and it sleeps for a second at every exit.
 #if defined(__SANITIZE_THREAD__)
@@ -152,32 +153,16 @@ int code_of_child(Work work) {
   return Child(std::move(work)).wait();
 }
 
-class Directory {
- public:
-  Directory() {
-    std::string path = (std::filesystem::temp_directory_path() / "fluxmap-fork-XXXXXX").string();
-    if (::mkdtemp(path.data()) == nullptr) throw std::system_error(errno, std::system_category(), path);
-    path_ = path;
-  }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-  ~Directory() {
-    std::error_code ignored;  // what is left is rubbish
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
+struct Directory : ScratchDirectory {
   // What is in it, byte for byte.
   std::map<std::string, std::string> files() const {
     std::map<std::string, std::string> files;
-    for (const auto& file : std::filesystem::directory_iterator(path_)) {
+    for (const auto& file : std::filesystem::directory_iterator(path())) {
       std::ifstream in(file.path(), std::ios::binary);
       files[file.path().filename()] = std::string(std::istreambuf_iterator<char>(in), {});
     }
     return files;
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 enum class Kind { memory, relaxed, full };

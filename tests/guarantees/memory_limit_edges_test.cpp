@@ -6,15 +6,12 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <barrier>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <future>
 #include <map>
@@ -28,6 +25,7 @@
 #include "support/catch.hpp"
 #include "support/run.hpp"
 #include "support/scale.hpp"
+#include "support/scratch_directory.hpp"
 #include "support/seed.hpp"
 
 using namespace fluxmap_test;
@@ -44,14 +42,6 @@ const std::vector<Eviction> k_policies{Eviction::lru, Eviction::lfu, Eviction::r
 
 auto limited(Eviction eviction, std::size_t bytes = k_limit) {
   return Limited::builder().max_memory(bytes).eviction(eviction).build();
-}
-
-// Of this process alone, and not there yet.
-std::filesystem::path fresh_directory() {
-  const std::string name = "fluxmap_memory_limit_edges_test_" + std::to_string(::getpid());
-  const auto directory = std::filesystem::temp_directory_path() / name;
-  std::filesystem::remove_all(directory);
-  return directory;
 }
 
 std::string text(std::size_t size) { return std::string(size, 'x'); }
@@ -241,8 +231,8 @@ TEST_CASE("of_two_large_entries_written_at_the_same_time_one_stays") {
 }
 
 TEST_CASE("writes_that_wait_for_the_disk_together_keep_the_limit_when_they_are_acknowledged") {
-  const auto directory = fresh_directory();
-  const auto store = Limited::builder().max_memory(k_limit).durability_full({.directory = directory}).build();
+  const ScratchDirectory directory;
+  const auto store = Limited::builder().max_memory(k_limit).durability_full({.directory = directory.path()}).build();
   asio::thread_pool pool(2);
   for (int round = 0; round < 10; ++round) {
     std::vector<std::future<void>> done;
@@ -264,7 +254,6 @@ TEST_CASE("writes_that_wait_for_the_disk_together_keep_the_limit_when_they_are_a
     CHECK(store->size() >= 3);
   }
   run(store->close());
-  std::filesystem::remove_all(directory);
 }
 
 TEST_CASE("what_has_expired_is_not_counted_against_the_living") {
@@ -389,10 +378,10 @@ TEST_CASE("memory_of_what_was_evicted_at_once_goes_back_to_the_system") {
 }
 
 TEST_CASE("a_directory_that_is_too_large_is_opened_and_what_has_expired_goes_first") {
-  const auto directory = fresh_directory();
   const auto clock = std::make_shared<fluxmap::ManualClock>();
   for (const Eviction eviction : k_policies) {
-    auto builder = Limited::builder().durability_relaxed({.directory = directory}).clock(clock);
+    const ScratchDirectory directory;
+    auto builder = Limited::builder().durability_relaxed({.directory = directory.path()}).clock(clock);
     {
       const auto store = builder.build();
       auto handle = store->handle();
@@ -417,6 +406,5 @@ TEST_CASE("a_directory_that_is_too_large_is_opened_and_what_has_expired_goes_fir
       CHECK(sizes(handle) <= k_limit / 4);
       run(store->close());
     }
-    std::filesystem::remove_all(directory);
   }
 }

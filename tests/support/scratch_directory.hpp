@@ -13,7 +13,7 @@
 
 namespace fluxmap_test {
 
-// An empty directory, removed at the end with all that is in it.
+// An empty directory, removed at the end with all that is in it, unless somebody wants to look at it.
 class ScratchDirectory {
  public:
   ScratchDirectory() {
@@ -24,15 +24,17 @@ class ScratchDirectory {
   ScratchDirectory(const ScratchDirectory&) = delete;
   ScratchDirectory& operator=(const ScratchDirectory&) = delete;
   ~ScratchDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
+    std::error_code ignored;  // what is left is rubbish
+    if (!kept_) std::filesystem::remove_all(path_, ignored);
   }
 
   const std::filesystem::path& path() const { return path_; }
+  void keep() { kept_ = true; }
   std::filesystem::path operator/(const std::filesystem::path& name) const { return path_ / name; }
 
  private:
   std::filesystem::path path_;
+  bool kept_ = false;
 };
 
 // Gives the process back the working directory it had.

@@ -6,21 +6,6 @@
 server=$1 redis_cli=$2
 source "$(dirname "$0")/servers.sh"
 
-connect() { exec {socket}<>"/dev/tcp/127.0.0.1/$ours_port"; }
-leave() { exec {socket}>&-; }
-# send FORMAT: the bytes, as printf writes them. The server may have closed already.
-send() { printf "$1" >&"$socket" 2>"$scratch/refused" || true; }
-# The next reply line must be TEXT.
-expect() {
-  local line
-  IFS= read -r line <&"$socket" || fail "no answer; wanted: $1"
-  [[ $line == "$1"$'\r' ]] || fail "wanted: $1, got: $line"
-}
-expect_end() {
-  local line
-  if IFS= read -r line <&"$socket"; then fail "wanted the end, got: $line"; fi
-  leave
-}
 serves() { [[ $("$redis_cli" -p "$ours_port" ping) == PONG ]] || fail "it does not serve any more, after: $1"; }
 # Until only the asking client is left: the server learns that the others went when it comes to them.
 all_gone() {

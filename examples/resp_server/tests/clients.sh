@@ -8,18 +8,6 @@ source "$(dirname "$0")/servers.sh"
 trap '' PIPE
 
 cli() { "$redis_cli" -p "$ours_port" "$@"; }
-connect() { exec {socket}<>"/dev/tcp/127.0.0.1/$ours_port"; }
-send() { printf "$1" >&"$socket" 2>"$scratch/refused" || true; }
-expect() {
-  local line
-  IFS= read -r line <&"$socket" || fail "no answer; wanted: $1"
-  [[ $line == "$1"$'\r' ]] || fail "wanted: $1, got: $line"
-}
-expect_end() {
-  local line
-  if IFS= read -r line <&"$socket" 2>"$scratch/refused"; then fail "wanted the end, got: $line"; fi
-  exec {socket}>&-
-}
 # has TEXT PATTERN: what the pattern, a regular expression, is to be found in
 has() { [[ $1 =~ $2 ]] || fail "no match for $2 in: $1"; }
 list() { cli client list; }

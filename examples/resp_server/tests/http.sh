@@ -19,11 +19,11 @@ requests=(
   "*1\\r\\n\$4\\r\\nPost\\r\\n$body"
 )
 for request in "${requests[@]}"; do
-  exec {socket}<>"/dev/tcp/127.0.0.1/$ours_port"
-  printf "$request" >&"$socket" 2>"$scratch/refused" || true
+  connect
+  send "$request"
   # A reset is an end as well: the server need not have read all that was sent.
   timeout 60 cat <&"$socket" >"$scratch/replies" 2>"$scratch/refused" || [[ $? != 124 ]] || fail "it did not close: $request"
-  exec {socket}>&-
+  leave
   # Redis's own replies to what comes before, and no more: it drops what it has not sent yet.
   if grep -qa -e '^+OK' -e '^:' "$scratch/replies" && [[ $request != multi* ]]; then
     fail "the body was run: $request: $(cat "$scratch/replies")"

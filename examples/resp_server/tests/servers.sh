@@ -39,6 +39,23 @@ stop_ours() {
   wait "$ours_pid" || fail "the server ended with $?"
 }
 
+# One connection to ours, byte by byte, in $socket.
+connect() { exec {socket}<>"/dev/tcp/127.0.0.1/$ours_port"; }
+leave() { exec {socket}>&-; }
+# send FORMAT: the bytes, as printf writes them. The server may have closed already.
+send() { printf "$1" >&"$socket" 2>"$scratch/refused" || true; }
+# expect TEXT: the next reply line must be that.
+expect() {
+  local line
+  IFS= read -r line <&"$socket" || fail "no answer; wanted: $1"
+  [[ $line == "$1"$'\r' ]] || fail "wanted: $1, got: $line"
+}
+expect_end() {
+  local line
+  if IFS= read -r line <&"$socket" 2>"$scratch/refused"; then fail "wanted the end, got: $line"; fi
+  leave
+}
+
 # start_redis OPTIONS...: sets redis_port and redis_pid. It cannot choose a port by itself: try some.
 start_redis() {
   local line

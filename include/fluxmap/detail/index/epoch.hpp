@@ -64,8 +64,8 @@ class EpochDomain {
     std::uint64_t scratch_commits = 0;         // commits since the holder's view of the snapshots was refreshed
     Counters counters;
     std::vector<void*> work;                    // see WorkList
-    std::size_t work_at = 0;                    // where in it work_off goes on; see Vacuum
-    std::size_t tidied = 0, tidy_end = 0;       // the part of it that waits for tidy; likewise
+    std::size_t work_at = 0;                    // where in it work_off goes on; see Tidy
+    std::size_t tidied = 0, tidy_end = 0;       // the part of it that waits for its turn; likewise
     std::size_t garbage = 0;                    // bytes that the holder's commits have made useless; see MemoryLimit
     std::int64_t settled_bytes = 0;             // what the limit has been told of
     unsigned patience = 0;                      // commits until work that could not be done is tried again

@@ -31,6 +31,7 @@
 #include <fluxmap/detail/storage/log_options.hpp>
 #include <fluxmap/detail/storage/logged_commit.hpp>
 #include <fluxmap/detail/storage/segment_writer.hpp>
+#include <fluxmap/detail/upkeep/retry_pause.hpp>
 #include <fluxmap/error.hpp>
 
 #include <algorithm>
@@ -279,10 +280,10 @@ class Log {
   bool prepare(error_code& ec) {
     writer_.prepare(ec);
     if (ec) {
-      pause_ = std::clamp(2 * pause_, k_first_pause, k_last_pause);
-      retry_at_ = Clock::now() + pause_;
+      const Clock::time_point now = Clock::now();
+      pause_.failed(now, now);
     } else {
-      pause_ = {};
+      pause_.succeeded();
     }
     spare_.store(ec ? Spare::refused : Spare::ready, std::memory_order_relaxed);  // a hint to those who write
     return !ec;
@@ -292,7 +293,7 @@ class Log {
   }
   // These two: by the log's thread, which alone stores it.
   bool is_refused() const noexcept { return spare_.load(std::memory_order_relaxed) == Spare::refused; }
-  bool spare_is_due() const noexcept { return wants_spare() || (is_refused() && Clock::now() >= retry_at_); }
+  bool spare_is_due() const noexcept { return wants_spare() || (is_refused() && Clock::now() >= pause_.until()); }
 
   // Publishes the holder's account of what awaits a sync. True: this is the first of it.
   bool note_unsynced() noexcept {
@@ -340,7 +341,7 @@ class Log {
       prepare(ignored);
     } catch (...) {  // no memory: the same
       spare_.store(Spare::refused, std::memory_order_relaxed);
-      retry_at_ = Clock::now() + k_last_pause;
+      pause_.put_off(Clock::now());
     }
   }
 
@@ -395,7 +396,7 @@ class Log {
   bool sleep(Clock::time_point deadline) noexcept {
     std::unique_lock lock(mutex_);
     const bool idle = deadline == Clock::time_point::max();
-    if (is_refused() && !failed()) deadline = std::min(deadline, retry_at_);
+    if (is_refused() && !failed()) deadline = std::min(deadline, pause_.until());
     if (idle) idle_.store(true, std::memory_order_seq_cst);  // [G4] before the look at what there is to do
     const auto is_awake = [&] { return stopping_ || has_work() || (idle && has_unsynced()); };
     if (deadline == Clock::time_point::max()) {
@@ -485,8 +486,7 @@ class Log {
   enum class Spare : std::uint8_t { none, ready, refused };  // the next segment's file
   std::atomic<Spare> spare_{Spare::none};                    // stored by the log's thread
   std::atomic<bool> half_full_{false};
-  Clock::time_point retry_at_{};  // these three: the log's thread only; when `refused` is tried again
-  Clock::duration pause_{};
+  RetryPause pause_{k_first_pause, k_last_pause};  // these two: the log's thread only; when `refused` is tried again
   std::uint64_t told_bytes_ = 0;
 
   struct Segment {
