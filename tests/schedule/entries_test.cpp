@@ -125,6 +125,32 @@ void read_beside_vacuum(World& world) {
   });
 }
 
+// A read meets a version that is newer than its snapshot. Before it has moved the snapshot forward, the key is removed,
+// its entry leaves the index, and it comes back in another one: there is no moment at which the read may say "absent".
+void back_in_another_entry(World& world) {
+  world.open({.expected_steps = 300, .stalls = false});
+  populate(world, {{1, 0}});
+  const auto stage = std::make_shared<std::atomic<int>>(0);
+  const bool scanned = world.random.below(2) == 0;
+  world.body([stage, scanned](Actor& me) {
+    me.rest_at(Point::refresh, 0, k_without_end);
+    me.transact([&](Tx& tx) {
+      stage->fetch_add(1);
+      me.await(*stage, 2);
+      const bool there = scanned ? !tx.scan(2, 3).empty() : tx.get(2).has_value();
+      if (!there) tx.put(1, 7);
+    });
+  });
+  world.body([stage](Actor& me) {
+    me.await(*stage, 1);
+    me.put(2, 1);
+    stage->fetch_add(1);
+    me.update(2, none);
+    me.vacuum();
+    me.put(2, 2);
+  });
+}
+
 // Keys leave and come back while searches pass; all of them are in the express lane, or most.
 void passing_searches(World& world) {
   world.open({.lane_p = 0.7, .expected_steps = 800});
@@ -314,6 +340,7 @@ int main(int argc, char** argv) {
                         {"remove_and_insert", remove_and_insert, 1500, leaving},
                         {"update_of_removed", update_of_removed, 1500, leaving},
                         {"read_beside_vacuum", read_beside_vacuum, 1500, leaving},
+                        {"back_in_another_entry", back_in_another_entry, 1000, leaving},
                         {"passing_searches", passing_searches, 1500, leaving},
                         {"cells", cells, 800, leaving},
                         {"sparse_cells", sparse_cells, 800, leaving},

@@ -351,14 +351,13 @@ class TxnState {
 
   template <class K>
   const Value* read(EpochGuard& guard, const K& key) {
-    EntryType* const entry = store_.index.find(key);
+    EntryType* entry = nullptr;
     Found<Value> found;
-    if (entry != nullptr) {
-      do {
-        found = visible_at(*entry, snapshot_);
-      } while (found.newer != 0 && refresh(guard, found.newer, entry->key));
-      needed_ = std::max(needed_, found.cts);
-    }
+    do {  // where the snapshot has moved, the key may meanwhile have left the index and come back in another entry
+      entry = store_.index.find(key);
+      found = entry != nullptr ? visible_at(*entry, snapshot_) : Found<Value>{};
+    } while (found.newer != 0 && refresh(guard, found.newer, entry->key));
+    needed_ = std::max(needed_, found.cts);
     if (found.live(now_)) {
       if (store_.limiter != nullptr) store_.limiter->accesses.touch(guard.slot(), entry->access);
       if (!read_only_) reads_.add(entry, found.version);
