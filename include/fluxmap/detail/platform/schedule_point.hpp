@@ -54,6 +54,7 @@ enum class Point : unsigned {
   list_given,        // about to hand over a list of work
   vacuum_wait,       // vacuum waits for lists that it has asked for
   lock_wait,         // waiting for a lock that may be held at a schedule point
+  expiring,          // timers that are due were taken out of the wheel, their values are there still
 };
 
 #if FLUXMAP_SCHEDULE

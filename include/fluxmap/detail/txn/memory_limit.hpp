@@ -144,10 +144,6 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
     if (many) give_back(evicted);
   }
 
-  void note_leaving(std::int64_t bytes) noexcept override {
-    leaving_.fetch_add(bytes, std::memory_order_relaxed);  // a weight; orders nothing
-  }
-
   std::size_t policy_bytes() const noexcept override {
     return static_cast<std::size_t>(policy_bytes_.load(std::memory_order_relaxed));  // a weight; orders nothing
   }
@@ -198,8 +194,9 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
     if (bytes <= 0) return 0;
     if (has_room(bytes)) return bytes;
     try {
-      while (expire_due()) {
-        if (has_room(bytes)) return bytes;
+      for (bool more = true; more;) {
+        more = expire_due();
+        if (has_room(bytes)) return bytes;  // or another thread has removed what had expired
       }
     } catch (...) {  // as in keep_limit
     }
@@ -283,7 +280,8 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   std::int64_t set_aside() const noexcept { return set_aside_.load(std::memory_order_relaxed); }  // as above
   // True if more is live than there is room for, apart from what is being evicted.
   bool over() const noexcept { return live() - leaving() > live_limit_; }
-  std::int64_t leaving() const noexcept { return leaving_.load(std::memory_order_relaxed); }  // as above
+  std::int64_t leaving() const noexcept { return leaving_.load(std::memory_order_relaxed); }                // as above
+  void note_leaving(std::int64_t bytes) noexcept { leaving_.fetch_add(bytes, std::memory_order_relaxed); }  // as above
   // The same as live(), to the byte while nothing is committed. O(threads).
   std::int64_t exact_live() const noexcept {
     std::int64_t sum = static_cast<std::int64_t>(policy_bytes());
@@ -321,7 +319,7 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
     std::int64_t evicted = 0;
     while (over() && !store_.is_closed() && expire_due()) {
     }
-    // What has been removed by now may not be settled yet.
+    // What has been removed by now, by whomever, may not be settled yet.
     if (expires_.load(std::memory_order_relaxed) && exact_live() - leaving() <= live_limit_) return 0;  // see check
     if (evict_stretches(own, evicted) || !over()) return evicted;
     // Only what the commit has brought in is left, and what others have brought in and keep out of the policy just now:
@@ -454,9 +452,10 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
     }
   }
 
-  // Removes some of what has expired. False: there was none.
+  // Removes some of what has expired. False: there was none, and what others had found due is weighed as removed.
   bool expire_due() {
     if (!expires_.load(std::memory_order_relaxed)) return false;  // see check
+    const std::lock_guard lock(this->expiring);
     // The wheel tells when its next list is through, which may be a tick later than the first timer in it.
     const Deadline next = store_.timers.next();
     const Deadline now = store_.now().get();
@@ -477,7 +476,7 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   const std::int64_t live_limit_;  // the rest is for what waits to be freed
   const std::int64_t portion_;
   alignas(64) std::atomic<std::int64_t> live_{0};
-  std::atomic<std::int64_t> leaving_{0};    // of that: about to be evicted, or expired
+  std::atomic<std::int64_t> leaving_{0};    // of that: about to be evicted
   std::atomic<std::int64_t> set_aside_{0};  // let through, and not weighed yet; where nothing is evicted
   std::atomic<bool> expires_{false};        // something may expire
   Mutex alone_;

@@ -4,6 +4,7 @@
 #include <fluxmap/detail/index/entry.hpp>
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/index/snapshot_registry.hpp>
+#include <fluxmap/detail/platform/mutex.hpp>
 #include <fluxmap/detail/upkeep/access_clock.hpp>
 #include <fluxmap/detail/upkeep/reclaim.hpp>
 
@@ -49,39 +50,14 @@ class MemoryLimiter : public LeavingObserver<Key, Value> {
   // commit has brought in, and frees what it has left behind.
   virtual void keep_limit(const LimitedCommit& commit) noexcept = 0;
 
-  // So much is about to be removed, and counts as gone until it is weighed; negative: it has been, or stays.
-  virtual void note_leaving(std::int64_t bytes) noexcept = 0;
-
   // What is remembered of keys that are gone.
   virtual std::size_t policy_bytes() const noexcept = 0;
 
   AccessClock accesses;
-};
-
-// What is being removed, as the limit sees it while this lives. null: there is no limit.
-template <class Key, class Value>
-class Leaving {
- public:
-  Leaving(MemoryLimiter<Key, Value>* limiter, std::int64_t bytes) noexcept : limiter_(limiter), bytes_(bytes) {
-    note(bytes_);
-  }
-  Leaving(const Leaving&) = delete;
-  Leaving& operator=(const Leaving&) = delete;
-  ~Leaving() { note(-bytes_); }
-
-  // A part of it is through.
-  void done(std::int64_t bytes) noexcept {
-    note(-bytes);
-    bytes_ -= bytes;
-  }
-
- private:
-  void note(std::int64_t bytes) noexcept {
-    if (limiter_ != nullptr && bytes != 0) limiter_->note_leaving(bytes);
-  }
-
-  MemoryLimiter<Key, Value>* const limiter_;
-  std::int64_t bytes_;
+  // Held by whoever removes what has expired, from before its timers are taken out of the wheel until it is weighed:
+  // who finds no timer due under this lock finds nothing of it in the weights either. No latch is held while waiting
+  // for it.
+  Mutex expiring;
 };
 
 // The limit around one commit: kept when this goes out of scope. Declare it before the guard of the commit.

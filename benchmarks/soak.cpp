@@ -1,0 +1,258 @@
+// Does a database that lives for long grow? The uses that piled something up once, each for as long as one likes.
+//
+//   soak queue|busy|cache [--minutes N] [--seed N]
+//
+//   queue  two coroutines put at the end, two take the first and remove it, in transactions; no vacuum; now and then a
+//          reader keeps a snapshot for a second
+//   busy   one coroutine inserts and removes and never lets go of its thread; vacuum runs each second
+//   cache  a limit of 16 MiB, and keys that live for 20 to 500 ms, most of which are never asked for again; no vacuum
+//
+// Each second: resident memory, what the database counts, entries that are not keys. The exit code is 1 if the greatest
+// of them in the last tenth of the run is more than a tenth (and 2 MiB, or 2000 entries) above the greatest in its
+// second tenth.
+#include "support/command_line.hpp"
+#include "support/machine.hpp"
+#include "support/process.hpp"
+#include "support/workload.hpp"
+
+#include <fluxmap/fluxmap.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace fluxmap_bench {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using TextMap = fluxmap::Database<std::uint64_t, std::string>;
+using TextHandle = fluxmap::Handle<std::uint64_t, std::string>;
+
+constexpr std::string_view k_usage =
+    "usage: soak queue|busy|cache [options]\n"
+    "\n"
+    "  --minutes N  how long (default 60)\n"
+    "  --seed N     seed of the random numbers (default 1)\n";
+
+struct Options {
+  std::string use;
+  unsigned minutes = 60;
+  std::uint64_t seed = 1;
+  bool help = false;
+};
+
+Options parse(CommandLine line) {
+  Options options;
+  while (line.next()) {
+    if (line.asks_for_help()) {
+      options.help = true;
+    } else if (line.word() == "--minutes") {
+      options.minutes = line.number(1U, 100'000U);
+    } else if (line.word() == "--seed") {
+      options.seed = line.number<std::uint64_t>(0, ~std::uint64_t{0});
+    } else if (line.word() == "queue" || line.word() == "busy" || line.word() == "cache") {
+      options.use = line.word();
+    } else {
+      line.refuse();
+    }
+  }
+  if (options.use.empty() && !options.help) options.help = true;
+  return options;
+}
+
+// What all coroutines share.
+struct Soak {
+  std::shared_ptr<TextMap> database;
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> operations{0};
+  std::atomic<std::int64_t> waiting{0};  // in the queue
+  std::mutex mutex;
+  std::exception_ptr failure;  // the first; guarded by mutex
+
+  void fail(std::exception_ptr error) {
+    const std::lock_guard lock(mutex);
+    if (!failure) failure = error;
+    stop = true;
+  }
+};
+
+std::string make_text(Random& random) { return std::string(8 + random.below(200), 'x'); }
+
+asio::awaitable<void> produce(Soak& soak, std::uint64_t number, std::uint64_t seed) {
+  constexpr std::int64_t k_most_waiting = 5'000;
+  auto handle = soak.database->handle();
+  Random random(seed);
+  for (std::uint64_t next = 0; !soak.stop;) {
+    if (soak.waiting < k_most_waiting) {
+      co_await handle.insert(4 * next++ + number, make_text(random));
+      ++soak.waiting;
+      ++soak.operations;
+    }
+    co_await asio::post(asio::use_awaitable);
+  }
+}
+
+asio::awaitable<void> consume(Soak& soak) {
+  auto handle = soak.database->handle();
+  while (!soak.stop) {
+    const bool taken = co_await handle.transaction([](auto& tx) {
+      auto stream = tx.range_stream(0, ~std::uint64_t{0});
+      const auto first = stream.begin();
+      if (first == stream.end()) return false;
+      const std::uint64_t key = (*first).first;
+      tx.remove(key);
+      return true;
+    });
+    if (taken) {
+      --soak.waiting;
+      ++soak.operations;
+    }
+    co_await asio::post(asio::use_awaitable);
+  }
+}
+
+asio::awaitable<void> look_now_and_then(Soak& soak) {
+  auto handle = soak.database->handle();
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  while (!soak.stop) {
+    timer.expires_after(1s);
+    co_await timer.async_wait(asio::use_awaitable);
+    auto snapshot = handle.begin({.read_only = true});
+    timer.expires_after(1s);
+    co_await timer.async_wait(asio::use_awaitable);
+    snapshot.rollback();
+  }
+}
+
+asio::awaitable<void> keep_busy(Soak& soak, std::uint64_t seed) {
+  auto handle = soak.database->handle();
+  Random random(seed);
+  for (std::uint64_t key = 0; !soak.stop; ++key) {
+    co_await handle.insert(key, make_text(random));
+    if (key >= 1000) co_await handle.remove(key - 1000);
+    soak.operations += 2;
+  }
+}
+
+asio::awaitable<void> use_cache(Soak& soak, std::uint64_t seed) {
+  auto handle = soak.database->handle();
+  Random random(seed);
+  for (std::uint64_t i = 0; !soak.stop; ++i) {
+    const bool again = random.below(4) != 0;
+    const std::uint64_t key = again ? random.below(20'000) : random();
+    if (!handle.contains(key)) {
+      const std::chrono::milliseconds lasts(20 + random.below(480));
+      co_await handle.insert(key, make_text(random), fluxmap::ExpiresAfter{lasts});
+    }
+    ++soak.operations;
+    if (i % 64 == 0) co_await asio::post(asio::use_awaitable);
+  }
+}
+
+struct Sample {
+  double resident = 0, counted = 0;  // MiB
+  double beside_keys = 0;            // entries
+};
+
+constexpr double k_mib = 1024.0 * 1024.0;
+
+std::vector<Sample> watch(const Soak& soak, unsigned seconds) {
+  fmt::print("{:>8} {:>10} {:>10} {:>10} {:>12} {:>10} {:>14}\n", "second", "resident", "counted", "keys",
+             "beside keys", "versions", "operations");
+  std::vector<Sample> samples;
+  const auto start = std::chrono::steady_clock::now();
+  for (unsigned second = 1; second <= seconds && !soak.stop; ++second) {
+    std::this_thread::sleep_until(start + std::chrono::seconds(second));
+    const auto stats = soak.database->stats();
+    const Sample sample{static_cast<double>(resident_bytes()) / k_mib, static_cast<double>(stats.memory_bytes) / k_mib,
+                        static_cast<double>(stats.entries) - static_cast<double>(stats.keys)};
+    samples.push_back(sample);
+    if (second * 20 / seconds == (second - 1) * 20 / seconds) continue;
+    fmt::print("{:>8} {:>10.1f} {:>10.1f} {:>10} {:>12} {:>10} {:>14}\n", second, sample.resident, sample.counted,
+               stats.keys, sample.beside_keys, stats.versions, soak.operations.load());
+    std::fflush(stdout);
+  }
+  return samples;
+}
+
+// Compares the greatest of the second tenth with that of the last one.
+bool stays_level(const std::vector<Sample>& samples, std::string_view name, double Sample::*what, double spare) {
+  const auto greatest = [&](std::size_t tenth) {
+    const auto from = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() * tenth / 10);
+    const auto to = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() * (tenth + 1) / 10);
+    const auto less = [&](const Sample& a, const Sample& b) { return a.*what < b.*what; };
+    return (*std::max_element(from, to, less)).*what;
+  };
+  const double early = greatest(1), late = greatest(9);
+  const bool level = late <= std::max(early * 1.1, early + spare);
+  fmt::print("{:<12} {:>10.1f} in the second tenth, {:>10.1f} in the last{}\n", name, early, late,
+             level ? "" : "   GROWS");
+  return level;
+}
+
+int run(const Options& options) {
+  const auto machine = this_machine();
+  fmt::print("{}, {}, {}\nsoak {}, {} minutes, seed {}\n\n", machine.compiler, machine.flags, machine.date, options.use,
+             options.minutes, options.seed);
+  Soak soak;
+  auto builder = TextMap::builder();
+  if (options.use == "busy") builder.auto_vacuum({.interval = 1s});
+  if (options.use == "cache") builder.max_memory(std::size_t{16} << 20).eviction(fluxmap::Eviction::lru);
+  soak.database = builder.build();
+
+  asio::thread_pool pool(2);
+  const auto spawn = [&](asio::awaitable<void> work) {
+    asio::co_spawn(pool, std::move(work), [&soak](std::exception_ptr error) {
+      if (error) soak.fail(error);
+    });
+  };
+  if (options.use == "queue") {
+    for (std::uint64_t i = 0; i < 2; ++i) {
+      spawn(produce(soak, i, Random::mix(options.seed + i)));
+      spawn(consume(soak));
+    }
+    spawn(look_now_and_then(soak));
+  } else if (options.use == "busy") {
+    spawn(keep_busy(soak, options.seed));
+  } else {
+    for (std::uint64_t i = 0; i < 2; ++i) spawn(use_cache(soak, Random::mix(options.seed + i)));
+  }
+  const auto samples = watch(soak, 60 * options.minutes);
+  soak.stop = true;
+  pool.join();
+  if (soak.failure) std::rethrow_exception(soak.failure);
+
+  fmt::print("\n");
+  const bool resident = stays_level(samples, "resident", &Sample::resident, 2);
+  const bool counted = stays_level(samples, "counted", &Sample::counted, 2);
+  const bool entries = stays_level(samples, "beside keys", &Sample::beside_keys, 2000);
+  return resident && counted && entries ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace fluxmap_bench
+
+int main(int argc, char** argv) {
+  using namespace fluxmap_bench;
+  return run_program("soak", k_usage, argc, argv, parse, run);
+}
