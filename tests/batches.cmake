@@ -31,8 +31,7 @@ function(fluxmap_batch_tests kind sources out)
 
   add_executable(${kind}_batch "${batch}")
   target_include_directories(${kind}_batch PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}/${kind}")
-  target_link_libraries(${kind}_batch PRIVATE fluxmap_test_support)
-  target_precompile_headers(${kind}_batch REUSE_FROM fluxmap_test_support)
+  fluxmap_catch_test(${kind}_batch ${kind})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # It takes an included test for a header, whose anonymous namespace may differ from one program part to the next.
     target_compile_options(${kind}_batch PRIVATE -Wno-subobject-linkage)

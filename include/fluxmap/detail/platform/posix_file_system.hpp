@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -168,10 +168,13 @@ class PosixFileSystem final : public FileSystem {
     return make(path, std::move(found), std::move(made), ec);
   }
   std::string boot_id() override {
-    std::string id;
-    std::ifstream file("/proc/sys/kernel/random/boot_id");
-    std::getline(file, id);
-    return id;
+    error_code ec;
+    const Descriptor file(
+        posix_call(ec, [] { return ::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC); }));
+    char id[64];  // 36 characters and the end of the line
+    const ssize_t size = ec ? 0 : posix_call(ec, [&] { return ::read(file.get(), id, sizeof id); });
+    const std::string_view line(id, ec ? 0 : static_cast<std::size_t>(size));
+    return std::string(line.substr(0, line.find('\n')));
   }
 
  private:

@@ -15,14 +15,16 @@
 #include <fluxmap/detail/storage/segment_writer.hpp>
 #include <fluxmap/error.hpp>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <new>
 #include <optional>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -280,8 +282,9 @@ class Recovery {
 
   SegmentWriter::Place with_new_id() const {
     SegmentWriter::Place place = place_;
-    std::random_device random;
-    for (std::byte& byte : place.database) byte = static_cast<std::byte>(random());
+    if (::getentropy(place.database.data(), place.database.size()) != 0) {
+      throw_system(boost::system::error_code(errno, boost::system::system_category()), directory_.path());
+    }
     return place;
   }
 

@@ -15,7 +15,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <ranges>
 #include <span>
 #include <string>
 #include <utility>
@@ -328,7 +327,7 @@ class Commit {
       Publisher<Key, Value, Compare> publisher(store_, guard_, cts_);
       for (WriteType* write : writes) publisher.stamp(as_installed(*write));
       schedule_point(Point::stamped);
-      publisher.prune_below(writes | std::views::transform([](WriteType* write) { return as_installed(*write); }));
+      publisher.prune_below(writes, [](const WriteType* write) { return as_installed(*write); });
     }
     for (WriteType* write : writes) {
       write->installed = nullptr;

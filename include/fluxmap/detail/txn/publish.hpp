@@ -9,7 +9,6 @@
 #include <fluxmap/detail/txn/write_set.hpp>
 
 #include <cstddef>
-#include <ranges>
 #include <span>
 #include <utility>
 #include <vector>
@@ -58,24 +57,26 @@ class Publisher {
     version.stamp_bits.store(Stamp::stamped(cts_, flags).bits(), std::memory_order_release);
   }
 
-  // After all are stamped. `installed`: a range of InstalledType.
+  // After all are stamped. `of`: the InstalledType of each write.
   //
   // What a commit has just covered is dead only in a view that was made after it, so most of the pruning is done after
   // the view was refreshed, for all commits before that (Tidy). Only what stands below that is looked at here: a key
   // that is written again and again must not pile up versions in between.
-  template <class Range>
-  void prune_below(Range&& installed) noexcept {
+  template <class Writes, class Of>
+  void prune_below(const Writes& writes, Of of) noexcept {
     const auto [view, fresh] = store_.amortised_view(guard_);
     if (view == nullptr) return;
-    for (const InstalledType& one : installed) {
+    for (const auto& write : writes) {
+      const InstalledType& one = of(write);
       if (one.over_any) look_below(*one.version);
     }
-    for (const InstalledType& one : installed) {
+    for (const auto& write : writes) {
+      const InstalledType& one = of(write);
       if (one.over_any && has_more_below(*one.version)) {
         prune(guard_, *one.entry, *view, store_.timers, k_prune_limit);
       }
     }
-    store_.tidy(guard_, *view).after_commit(fresh, std::ranges::size(installed));
+    store_.tidy(guard_, *view).after_commit(fresh, writes.size());
     if (store_.limiter != nullptr) store_.limiter->work_off(guard_);
   }
 
@@ -128,7 +129,8 @@ struct TypedLoggedCommit final : LoggedCommit {
   void publish(EpochGuard& guard) noexcept override {
     Publisher<Key, Value, Compare> publisher(store, guard, cts.load(std::memory_order_relaxed));  // came with the push
     for (const Installed<Key, Value>& one : installed) publisher.stamp(one);
-    publisher.prune_below(installed);
+    publisher.prune_below(
+        installed, [](const auto& one) -> const auto& { return one; });
   }
 
   Store<Key, Value, Compare>& store;
