@@ -94,6 +94,31 @@ TEST_CASE("memory_is_given_back_without_anybody_asking") {
   CHECK(most <= 4 * 64);  // a few bags of 64
 }
 
+TEST_CASE("who_retires_much_pauses_for_a_thread_that_keeps_it") {
+  EpochDomain epochs;
+  const auto pauses = [&] {
+    std::uint64_t sum = 0;
+    epochs.for_each_slot([&](const EpochDomain::Slot& slot) { sum += slot.pauses; });
+    return sum;
+  };
+  for (int i = 0; i < 100'000; ++i) retire_one(epochs);
+  CHECK(pauses() == 0);
+  {
+    EpochGuard stopped(epochs);
+    std::thread([&] {
+      for (int i = 0; i < 40'000; ++i) retire_one(epochs);
+    }).join();
+    CHECK(pauses() > 50);   // a bag holds 64
+    CHECK(pauses() < 150);  // the first 512 of them are nothing to worry about
+    const std::uint64_t before = pauses();
+    for (int i = 0; i < 40'000; ++i) retire_one(epochs);  // it would wait for itself
+    CHECK(pauses() == before);
+    CHECK(Thing::alive >= 80'000);
+  }
+  collect(epochs);
+  CHECK(Thing::alive == 0);
+}
+
 TEST_CASE("all_that_was_retired_is_freed_with_the_domain") {
   {
     EpochDomain epochs;

@@ -25,10 +25,12 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -70,6 +72,7 @@ class EpochDomain {
     std::int64_t settled_bytes = 0;             // what the limit has been told of
     unsigned patience = 0;                      // commits until work that could not be done is tried again
     std::size_t passed = 0;                     // entries without a value that walks have met; see help() of Store
+    std::uint64_t pauses = 0;                   // see pause_for_others
     unsigned help_pause = 0, help_backoff = 0;  // commits that do not help, now and after the next try in vain
     std::uint32_t accesses = 0;                 // since this slot moved the access clock; see AccessClock
     std::shared_ptr<void> snapshot_view;        // see SnapshotView: the holder's copy of the registered snapshots
@@ -133,6 +136,8 @@ class EpochDomain {
   static constexpr std::uint32_t k_block_slots = 32;
   static constexpr std::size_t k_bag_size = 64;  // retired objects per bag: amortises the scan of the slots
   static constexpr std::size_t k_bag_bytes = std::size_t{64} << 10;  // or so much memory that would wait for the rest
+
+  static constexpr std::size_t k_many_bags = 512;  // of one slot: 3 MB in small objects, 32 MB in large ones
 
   struct Block {
     std::array<Slot, k_block_slots> slots;
@@ -209,14 +214,29 @@ class EpochDomain {
 
   void leave(Slot& slot) noexcept {
     if (slot.asked.load(std::memory_order_relaxed)) hand_over(slot);  // a request; what is handed over has [W3]
-    if (slot.open_.size() >= k_bag_size || slot.open_bytes_ >= k_bag_bytes) {
+    const bool sealed = slot.open_.size() >= k_bag_size || slot.open_bytes_ >= k_bag_bytes;
+    if (sealed) {
       try {
         seal_and_collect(slot);
       } catch (...) {  // out of memory for the book-keeping: what was retired stays where it is until the next time
       }
     }
+    const std::size_t waiting = slot.sealed_.size();
+    const bool much = sealed && waiting > k_many_bags && thread_epoch_state.guards_held == 0;
+    if (much) ++slot.pauses;
     // [E3] release: all that the guard's holder did comes before the slot is free; pairs with [E1] and [E2].
     slot.epoch.store(k_free, std::memory_order_release);
+    if (much) pause_for_others(waiting);
+  }
+
+  // Somebody has been inside a guard for as long as all this was retired: without a processor, most likely, because
+  // there is more to run than there are processors. Whoever fills bags meanwhile sleeps a little for each, outside of
+  // any guard: the other one gets a processor, and memory grows slowly if it does not (it may be stopped in a
+  // debugger).
+  [[gnu::noinline]] static void pause_for_others(std::size_t waiting) noexcept {
+    constexpr std::chrono::microseconds k_step{50}, k_longest{1000};
+    const auto time = k_step * static_cast<std::chrono::microseconds::rep>(waiting / k_many_bags);
+    std::this_thread::sleep_for(std::min<std::chrono::microseconds>(time, k_longest));
   }
 
   // By the slot's holder: its work list goes to vacuum, and what it has retired is freed as far as it may be.
