@@ -4,6 +4,8 @@
 #include "../peers/scratch_directory.hpp"
 
 #include <lmdb.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -16,6 +18,16 @@
 #include <vector>
 
 namespace {
+int syncs = 0;
+}  // namespace
+
+// The C library's, as far as LMDB asks for it: what is written here goes to a file system in memory.
+extern "C" int fdatasync(int) {
+  ++syncs;
+  return 0;
+}
+
+namespace {
 
 using fluxmap_bench::ScratchDirectory;
 using fluxmap_bench::Statements;
@@ -26,13 +38,13 @@ void check(int code) {
 
 MDB_val bytes(std::string& text) { return {text.size(), text.data()}; }
 
-// An environment that is not synced, with as much room as mdb_env_create gives it, unless told.
+// An environment with as much room as mdb_env_create gives it, unless told.
 class Store {
  public:
   explicit Store(unsigned flags = 0, std::size_t map_bytes = 0) : directory_(ScratchDirectory::Place::memory) {
     check(mdb_env_create(&environment_));
     if (map_bytes != 0) check(mdb_env_set_mapsize(environment_, map_bytes));
-    check(mdb_env_open(environment_, directory_.path().c_str(), MDB_NOSYNC | flags, 0600));
+    check(mdb_env_open(environment_, path(), flags, 0600));
     MDB_txn* const transaction = begin(0);
     check(mdb_dbi_open(transaction, nullptr, 0, &map_));
     check(mdb_txn_commit(transaction));
@@ -42,6 +54,7 @@ class Store {
   ~Store() { mdb_env_close(environment_); }
 
   MDB_env* get() const { return environment_; }
+  const char* path() const { return directory_.path().c_str(); }
   MDB_txn* begin(unsigned flags) const {
     MDB_txn* transaction = nullptr;
     check(mdb_txn_begin(environment_, nullptr, flags, &transaction));
@@ -108,6 +121,39 @@ void readers(Statements& statements) {
   statements.holds("a value is read where it lies in the file",
                    is_mapped_from_file(store.find(reader, "key").mv_data, "data.mdb"));
   mdb_txn_abort(reader);
+}
+
+// What another process finds.
+std::string read_by_child(const Store& store) {
+  int ends[2];
+  if (pipe(ends) != 0) throw std::runtime_error("no pipe");
+  const pid_t child = fork();
+  if (child == 0) {
+    MDB_env* environment = nullptr;
+    MDB_txn* transaction = nullptr;
+    MDB_dbi map = 0;
+    MDB_val key{3, const_cast<char*>("key")}, found{};
+    const bool read = mdb_env_create(&environment) == 0 && mdb_env_open(environment, store.path(), 0, 0600) == 0 &&
+                      mdb_txn_begin(environment, nullptr, MDB_RDONLY, &transaction) == 0 &&
+                      mdb_dbi_open(transaction, nullptr, 0, &map) == 0 &&
+                      mdb_get(transaction, map, &key, &found) == 0 && write(ends[1], found.mv_data, found.mv_size) >= 0;
+    _exit(read ? 0 : 1);
+  }
+  close(ends[1]);
+  char text[16];
+  const ssize_t size = read(ends[0], text, sizeof text);
+  close(ends[0]);
+  waitpid(child, nullptr, 0);
+  return {text, text + (size > 0 ? size : 0)};
+}
+
+void processes_and_syncs(Statements& statements) {
+  const Store store;
+  store.put("key", "1");
+  statements.holds("another process reads what was committed", read_by_child(store) == "1");
+  syncs = 0;
+  for (int i = 0; i < 10; ++i) store.put("key", "2");
+  statements.holds("each commit is synced", syncs == 10);
 }
 
 void slots(Statements& statements) {
@@ -202,6 +248,7 @@ void full(Statements& statements) {
 int main() {
   Statements statements(mdb_version(nullptr, nullptr, nullptr));
   readers(statements);
+  processes_and_syncs(statements);
   slots(statements);
   one_writer(statements);
   room(statements);

@@ -64,6 +64,18 @@ class Store {
       return TransactionPtr(database_->BeginTransaction({}, options));
     }
   }
+  // Of the same directory, by somebody else.
+  bool opens_again() const {
+    Base* opened = nullptr;
+    bool opens = false;
+    if constexpr (k_locks) {
+      opens = Base::Open({}, rocksdb::TransactionDBOptions(), directory_.path().string(), &opened).ok();
+    } else {
+      opens = Base::Open({}, directory_.path().string(), &opened).ok();
+    }
+    delete opened;
+    return opens;
+  }
   void put(const char* key, const char* value) { check(database_->Put({}, key, value)); }
   std::string get(const char* key) {
     std::string value;
@@ -194,6 +206,8 @@ int main() {
               (at_last - between) / 1024);
   statements.holds("TransactionDB takes less than 10 MB when it is opened", between - at_first < 10'000'000);
   statements.holds("OptimisticTransactionDB takes more than 50", at_last - between > 50'000'000);
+
+  statements.holds("a directory is open once", !with_locks.opens_again() && !optimistic.opens_again());
 
   std::printf(" TransactionDB\n");
   state<rocksdb::TransactionDB>(statements);
