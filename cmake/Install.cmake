@@ -1,5 +1,5 @@
-# Install rules: headers, licence, a package for find_package(fluxmap CONFIG), and one for pkg-config. Nothing is compiled,
-# so nothing depends on the architecture.
+# Install rules: headers, licence, what debuggers read, a package for find_package(fluxmap CONFIG), and one for pkg-config.
+# Nothing is compiled, so nothing depends on the architecture.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -16,6 +16,9 @@ install(TARGETS fluxmap EXPORT fluxmapTargets INCLUDES DESTINATION "${CMAKE_INST
 install(DIRECTORY include/fluxmap DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT ${fluxmap_component}
   FILES_MATCHING PATTERN "*.hpp")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/fluxmap" COMPONENT ${fluxmap_component})
+# For debuggers: see docs/operations.md.
+install(FILES tools/gdb/fluxmap_gdb.py DESTINATION "${CMAKE_INSTALL_DATADIR}/fluxmap/gdb" COMPONENT ${fluxmap_component})
+install(FILES tools/fluxmap.natvis DESTINATION "${CMAKE_INSTALL_DATADIR}/fluxmap" COMPONENT ${fluxmap_component})
 install(EXPORT fluxmapTargets NAMESPACE fluxmap:: DESTINATION "${fluxmap_package_dir}" COMPONENT ${fluxmap_component})
 
 configure_package_config_file(cmake/fluxmapConfig.cmake.in "${CMAKE_CURRENT_BINARY_DIR}/cmake/fluxmapConfig.cmake"

@@ -16,7 +16,8 @@ function(run)
 endfunction()
 
 file(GLOB_RECURSE headers RELATIVE "${INCLUDE_DIR}" "${INCLUDE_DIR}/fluxmap/*.hpp")
-set(expected share/licenses/fluxmap/LICENSE share/pkgconfig/fluxmap.pc)
+set(expected share/fluxmap/fluxmap.natvis share/fluxmap/gdb/fluxmap_gdb.py share/licenses/fluxmap/LICENSE
+    share/pkgconfig/fluxmap.pc)
 foreach(name IN ITEMS fluxmapConfig fluxmapConfigVersion fluxmapTargets)
   list(APPEND expected "share/cmake/fluxmap/${name}.cmake")
 endforeach()

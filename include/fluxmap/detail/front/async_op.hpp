@@ -2,8 +2,12 @@
 //
 // The awaitable form is the coroutine itself: it finishes without a visit to the scheduler when it has nothing to wait
 // for. The token form runs the same coroutine on the handler's associated executor (DefaultExecutor where it has none),
-// keeps that executor busy, passes the handler's allocator and cancellation slot on, and completes through it, never
-// inside the initiating function.
+// keeps that executor busy, passes the handler's cancellation slot on, and completes through it, never inside the
+// initiating function.
+//
+// Nothing is allocated through the handler's allocator. co_spawn is told of it, and of Boost 1.81 makes no use of it:
+// coroutines, and what completes them, come from Asio's own recycled memory or the heap
+// (findings/asio_co_spawn_allocator.sh).
 #pragma once
 
 #include <fluxmap/detail/front/default_executor.hpp>
