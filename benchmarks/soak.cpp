@@ -196,7 +196,7 @@ std::vector<Sample> watch(const Soak& soak, unsigned seconds) {
 }
 
 // Compares the greatest of the second tenth with that of the last one.
-bool stays_level(const std::vector<Sample>& samples, std::string_view name, double Sample::*what, double spare) {
+bool stays_level(const std::vector<Sample>& samples, std::string_view name, double Sample::* what, double spare) {
   const auto greatest = [&](std::size_t tenth) {
     const auto from = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() * tenth / 10);
     const auto to = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() * (tenth + 1) / 10);

@@ -91,7 +91,7 @@ asio::awaitable<std::uint64_t> work_on(const Job& job, std::mt19937& random) {
   asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::microseconds(random() % 300));
   co_await timer.async_wait(asio::use_awaitable);
   if (random() % 8 == 0) throw WorkerFailed{};
-  co_return job.input * job.input;
+  co_return job.input* job.input;
 }
 
 asio::awaitable<void> worker(Queue& queue, std::vector<std::atomic<int>>& times_done, std::atomic<int>& failures,

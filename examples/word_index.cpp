@@ -6,8 +6,8 @@
 //   word \0 directory  the same for the files of one directory, given by its number
 #include <fluxmap/fluxmap.hpp>
 
-#include <boost/asio.hpp>
 #include <fmt/format.h>
+#include <boost/asio.hpp>
 
 #include <unistd.h>
 

@@ -87,7 +87,8 @@ if [ "$wanted" = test ]; then
   clang=$(first_of clang-22 clang-21 clang-20 clang-19 clang-18 clang-17 clang-16)
   browser=""  # Ubuntu's package of this name only leads to another way of installing it
   if [ "$(. /etc/os-release && echo "$ID")" = debian ]; then browser=chromium; fi
-  packages="$packages catch2 pkg-config redis-server redis-tools doxygen gdb $clang $browser"
+  format=$(first_of clang-format-19)  # the tree is formatted by this version; others differ
+  packages="$packages catch2 pkg-config redis-server redis-tools doxygen gdb $clang $format $browser"
 fi
 
 unpacked=""

@@ -147,14 +147,12 @@ class LmdbStore<K, V>::Session : public PlainSession {
   void scan(KeyView<Key> first, KeyView<Key> last, F f) const {
     const LmdbKey<Key> from(first);
     MDB_val key = from.value();
-    walk(
-        MDB_SET_RANGE, key, [&](KeyView<Key> at) { return at < last; }, f);
+    walk(MDB_SET_RANGE, key, [&](KeyView<Key> at) { return at < last; }, f);
   }
   template <class F>
   void for_each(F f) const {
     MDB_val key{};
-    walk(
-        MDB_FIRST, key, [](KeyView<Key>) { return true; }, f);
+    walk(MDB_FIRST, key, [](KeyView<Key>) { return true; }, f);
   }
 
   Done<> insert(KeyView<Key> key, const Value& value) {

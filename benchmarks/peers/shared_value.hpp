@@ -35,9 +35,15 @@ class SharedValue {
       value_ = value;
     }
   }
-  void store(Value value) requires(k_overwrites) { value_.store(value, std::memory_order_release); }
+  void store(Value value)
+    requires(k_overwrites)
+  {
+    value_.store(value, std::memory_order_release);
+  }
   template <class F>
-  void update(F f) requires(k_overwrites) {
+  void update(F f)
+    requires(k_overwrites)
+  {
     Value old = value_.load(std::memory_order_acquire);
     while (!value_.compare_exchange_weak(old, f(static_cast<const Value*>(&old)), std::memory_order_acq_rel)) {
     }

@@ -11,17 +11,11 @@ namespace {
 using Map = tbb::concurrent_map<int, int>;
 
 template <class M>
-concept Erases = requires(M& map) {
-  map.erase(1);
-};
+concept Erases = requires(M& map) { map.erase(1); };
 template <class M>
-concept ErasesUnsafely = requires(M& map) {
-  map.unsafe_erase(1);
-};
+concept ErasesUnsafely = requires(M& map) { map.unsafe_erase(1); };
 template <class M>
-concept Overwrites = requires(M& map) {
-  map.insert_or_assign(1, 1);
-};
+concept Overwrites = requires(M& map) { map.insert_or_assign(1, 1); };
 
 }  // namespace
 

@@ -88,7 +88,9 @@ class DatabaseBuilder {
   // A limit for the bytes of what is live, counted as Stats::memory_bytes; eviction says what goes beyond it. Nothing
   // else is refused or evicted for what open snapshots hold. A single entry larger than the limit fails with
   // errc::memory_limit. Each entry takes 16 bytes more.
-  DatabaseBuilder& max_memory(std::size_t bytes) requires std::copy_constructible<Key> {
+  DatabaseBuilder& max_memory(std::size_t bytes)
+    requires std::copy_constructible<Key>
+  {
     max_memory_ = bytes;
     limit_ = [](DatabaseType& database, std::size_t limit, Eviction eviction) {
       database.limit_memory(limit, eviction);
@@ -104,7 +106,9 @@ class DatabaseBuilder {
 
   // Entries expire so long after their last write, unless the write says otherwise (ExpiresAfter). By the wall clock,
   // and also while the database is closed.
-  DatabaseBuilder& time_to_live(std::chrono::milliseconds time) requires std::copy_constructible<Key> {
+  DatabaseBuilder& time_to_live(std::chrono::milliseconds time)
+    requires std::copy_constructible<Key>
+  {
     time_to_live_ = time;
     return *this;
   }

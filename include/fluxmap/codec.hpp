@@ -250,7 +250,7 @@ class Spelling {
     if constexpr (requires { std::string_view(Codec<Plain>::name); }) {
       add("user:");
       add(std::string_view(Codec<Plain>::name));
-    } else if constexpr (requires(Spelling & out) { Codec<Plain>::spell(out); }) {
+    } else if constexpr (requires(Spelling& out) { Codec<Plain>::spell(out); }) {
       Codec<Plain>::spell(*this);
     } else {
       add("user:");
@@ -300,7 +300,7 @@ template <>
 inline constexpr bool k_character<char32_t> = true;
 
 template <class T>
-concept CodecFloat = std::floating_point<T> &&(sizeof(T) == 4 || sizeof(T) == 8) && std::numeric_limits<T>::is_iec559;
+concept CodecFloat = std::floating_point<T> && (sizeof(T) == 4 || sizeof(T) == 8) && std::numeric_limits<T>::is_iec559;
 
 template <class T>
 concept CodecAggregate = std::is_class_v<T> && std::is_aggregate_v<T>;
@@ -313,14 +313,12 @@ inline constexpr bool k_has_codec =
 template <class T>
 consteval bool is_copied_raw() {
   if constexpr (std::is_enum_v<T>) return is_copied_raw<std::underlying_type_t<T>>();
-  return (CodecInteger<T> || CodecFloat<T>)&&(sizeof(T) == 1 || std::endian::native == std::endian::little);
+  return (CodecInteger<T> || CodecFloat<T>) && (sizeof(T) == 1 || std::endian::native == std::endian::little);
 }
 
 // Only built-in codecs say so: a user's own one for an enumeration is respected.
 template <class T>
-concept CopiedRaw = requires {
-  requires Codec<T>::copied_raw;
-};
+concept CopiedRaw = requires { requires Codec<T>::copied_raw; };
 
 inline void write_zero(Encoder& out) { out.write_integer(std::uint8_t{0}); }
 

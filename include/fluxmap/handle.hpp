@@ -49,7 +49,9 @@ class Handle {
   // A copy of the value; nothing if there is none. Expected O(log n); writes nothing shared (with a memory limit: the
   // entry's own note of its last access).
   template <class K>
-  std::optional<Value> get(const K& key) const requires std::copy_constructible<Value> {
+  std::optional<Value> get(const K& key) const
+    requires std::copy_constructible<Value>
+  {
     std::optional<Value> value;
     visit(key, [&](const Value& found) { value.emplace(found); });
     return value;
@@ -72,7 +74,9 @@ class Handle {
 
   // Copies of the values of a range of keys, in the order asked, from one snapshot.
   template <class Keys>
-  std::vector<std::optional<Value>> get_many(const Keys& keys) const requires std::copy_constructible<Value> {
+  std::vector<std::optional<Value>> get_many(const Keys& keys) const
+    requires std::copy_constructible<Value>
+  {
     std::vector<std::optional<Value>> values;
     if constexpr (requires { keys.size(); }) values.reserve(keys.size());
     Lease lease(session_, true);
@@ -130,12 +134,16 @@ class Handle {
   // The same, for so long: then the key is gone, as if it had been removed. Later writes set the time anew, to theirs
   // or the database's. Throws errc::invalid_option where the time is not positive.
   template <std::convertible_to<Key> K = Key>
-  asio::awaitable<void> insert(K key, Value value, ExpiresAfter lasts) requires std::copy_constructible<Key> {
+  asio::awaitable<void> insert(K key, Value value, ExpiresAfter lasts)
+    requires std::copy_constructible<Key>
+  {
     return detail::insert_for_op<Key, Value, Compare>(session_, detail::given_key<Key>(std::move(key)),
                                                       std::move(value), lasts);
   }
   template <std::convertible_to<Key> K = Key, boost::asio::completion_token_for<void(error_code)> Token>
-  auto insert(K key, Value value, ExpiresAfter lasts, Token&& token) requires std::copy_constructible<Key> {
+  auto insert(K key, Value value, ExpiresAfter lasts, Token&& token)
+    requires std::copy_constructible<Key>
+  {
     return detail::initiate_with_code<void>(std::forward<Token>(token), [session = session_,
                                                                          key = detail::given_key<Key>(std::move(key)),
                                                                          value = std::move(value), lasts]() mutable {
@@ -193,8 +201,8 @@ class Handle {
   // (nothing, where values cannot be copied). f may be called more than once and must not suspend.
   // A token is completed with (std::exception_ptr, Value), because f may throw anything.
   template <class F, std::convertible_to<Key> K = Key>
-  requires std::is_invocable_r_v < Value, std::decay_t<F>
-  &, const Value* > asio::awaitable<detail::updated_t<Value>> update(K key, F&& f) {
+    requires std::is_invocable_r_v<Value, std::decay_t<F>&, const Value*>
+  asio::awaitable<detail::updated_t<Value>> update(K key, F&& f) {
     return detail::update_op<Key, Value, Compare, std::decay_t<F>>(session_, detail::given_key<Key>(std::move(key)),
                                                                    std::forward<F>(f));
   }
@@ -202,8 +210,8 @@ class Handle {
       class F, std::convertible_to<Key> K = Key,
       boost::asio::completion_token_for<typename detail::CompletionSignatures<detail::updated_t<Value>>::with_exception>
           Token>
-  requires std::is_invocable_r_v < Value, std::decay_t<F>
-  &, const Value* > auto update(K key, F&& f, Token&& token) {
+    requires std::is_invocable_r_v<Value, std::decay_t<F>&, const Value*>
+  auto update(K key, F&& f, Token&& token) {
     return detail::initiate_with_exception<detail::updated_t<Value>>(
         std::forward<Token>(token), [session = session_, key = detail::given_key<Key>(std::move(key)),
                                      f = std::decay_t<F>(std::forward<F>(f))]() mutable {
@@ -218,15 +226,14 @@ class Handle {
   // What the closure does besides happens once per attempt; what it read is certain only once this has completed.
   // A token is completed with (std::exception_ptr, T).
   template <class F>
-  requires std::is_invocable_v < std::decay_t<F>
-  &, TransactionType& >
-         asio::awaitable<detail::closure_value_t<F, TransactionType>> transaction(F&& closure,
-                                                                                  TransactionOptions options = {}) {
+    requires std::is_invocable_v<std::decay_t<F>&, TransactionType&>
+  asio::awaitable<detail::closure_value_t<F, TransactionType>> transaction(F&& closure,
+                                                                           TransactionOptions options = {}) {
     return Run<F>::run(session_, std::forward<F>(closure), options);
   }
   template <class F, class Token>
-  requires std::is_invocable_v < std::decay_t<F>
-  &, TransactionType& > auto transaction(F&& closure, TransactionOptions options, Token&& token) {
+    requires std::is_invocable_v<std::decay_t<F>&, TransactionType&>
+  auto transaction(F&& closure, TransactionOptions options, Token&& token) {
     using T = detail::closure_value_t<F, TransactionType>;
     return detail::initiate_with_exception<T>(
         std::forward<Token>(token),
@@ -235,12 +242,10 @@ class Handle {
         });
   }
   template <class F, class Token>
-  requires std::is_invocable_v < std::decay_t<F>
-  &, TransactionType& >
-         &&boost::asio::completion_token_for<
-             Token,
-             typename detail::CompletionSignatures<detail::closure_value_t<F, TransactionType>>::with_exception> auto
-         transaction(F&& closure, Token&& token) {
+    requires std::is_invocable_v<std::decay_t<F>&, TransactionType&> &&
+             boost::asio::completion_token_for<Token, typename detail::CompletionSignatures<
+                                                          detail::closure_value_t<F, TransactionType>>::with_exception>
+  auto transaction(F&& closure, Token&& token) {
     return transaction(std::forward<F>(closure), TransactionOptions{}, std::forward<Token>(token));
   }
 

@@ -18,11 +18,11 @@ enum class StatsKind { counter, gauge };
 
 // How one field of Stats is exported.
 struct StatsField {
-  std::uint64_t Stats::*value;  // where it is
-  std::string_view name;        // as in Stats
-  std::string_view metric;      // as in Prometheus, without the prefix: with its unit, and _total where it counts
-  StatsKind kind;               // whether it may go down
-  std::string_view help;        // one line
+  std::uint64_t Stats::* value;  // where it is
+  std::string_view name;         // as in Stats
+  std::string_view metric;       // as in Prometheus, without the prefix: with its unit, and _total where it counts
+  StatsKind kind;                // whether it may go down
+  std::string_view help;         // one line
 };
 
 // Every field of Stats, in its order.

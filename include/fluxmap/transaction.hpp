@@ -120,7 +120,9 @@ class Transaction {
   // The same, for so long after this transaction's now, which is one for all of it. Throws errc::invalid_option where
   // the time is not positive.
   template <std::convertible_to<Key> K = Key>
-  void insert(K key, Value value, ExpiresAfter lasts) requires std::copy_constructible<Key> {
+  void insert(K key, Value value, ExpiresAfter lasts)
+    requires std::copy_constructible<Key>
+  {
     auto given = detail::given_key<Key>(std::move(key));
     const std::chrono::microseconds time = detail::checked_time(lease().session()->store(), lasts);
     state().put_for(time, detail::held<Key>(given), std::move(value));

@@ -442,7 +442,9 @@ TEST_CASE("a_file_or_a_directory_in_the_way_is_told") {
   disk->put(path("LOG-0000000000000001.FLUXLOG"), Content(10));
   disk->put(path("checkpoint-000000000000000A.fluxmap"), Content(10));
   disk->put(path("notes.tmp"), Content(10));
-  { const auto database = open_crash_database(disk, script_setup(Level::full)); }
+  {
+    const auto database = open_crash_database(disk, script_setup(Level::full));
+  }
   CHECK(disk->list(k_directory).size() == 6);
 }
 

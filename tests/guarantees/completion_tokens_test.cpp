@@ -287,11 +287,8 @@ TEST_CASE("exceptions_of_closures_reach_tokens_as_they_are") {
                           asio::use_future)
                       .get(),
                   BrokenOrder);
-  CHECK_THROWS_AS(handle
-                      .update(
-                          1, [](const int*) -> int { throw BrokenOrder(); }, asio::use_future)
-                      .get(),
-                  BrokenOrder);
+  CHECK_THROWS_AS(
+      handle.update(1, [](const int*) -> int { throw BrokenOrder(); }, asio::use_future).get(), BrokenOrder);
   CHECK(handle.get(1) == 1);
 }
 

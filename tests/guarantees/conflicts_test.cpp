@@ -81,10 +81,7 @@ TEST_CASE("a_transaction_conflicts_when_what_it_read_was_overwritten_by_one_that
   const auto [how, read] = GENERATE(table<std::string, bool (*)(Transaction&)>(
       {{"get", [](Transaction& t) { return *t.get("k") == 1; }},
        {"contains", [](Transaction& t) { return t.contains("k"); }},
-       {"get_many",
-        [](Transaction& t) {
-          return t.get_many(std::array{"j", "k", "l"}).at(1) != nullptr;
-        }},
+       {"get_many", [](Transaction& t) { return t.get_many(std::array{"j", "k", "l"}).at(1) != nullptr; }},
        {"range", [](Transaction& t) { return t.range("a", "z").size() == 1; }},
        {"range_stream", [](Transaction& t) { return t.range_stream("a", "z").next().has_value(); }},
        {"prefix_scan", [](Transaction& t) { return t.prefix_scan("k").size() == 1; }},

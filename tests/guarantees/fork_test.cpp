@@ -207,10 +207,7 @@ const End k_ends[] = {
 #if !FLUXMAP_TEST_TSAN  // a child has threads of its own for futures
     {"close it by a future and return",
      [](auto& database) {
-       EXPECT(database->handle()
-                  .update(
-                      7, [](const Number* old) { return *old; }, asio::use_future)
-                  .valid());
+       EXPECT(database->handle().update(7, [](const Number* old) { return *old; }, asio::use_future).valid());
        database->close(asio::use_future).get();
      }},
 #endif

@@ -90,10 +90,7 @@ std::vector<Operation<Database>> operations() {
   return {
       {"get", [](Database&, Handle& h) { h.get(7); }},
       {"contains", [](Database&, Handle& h) { h.contains(7); }},
-      {"get_many",
-       [](Database&, Handle& h) {
-         h.get_many(std::vector{3, 4, 7});
-       }},
+      {"get_many", [](Database&, Handle& h) { h.get_many(std::vector{3, 4, 7}); }},
       {"range", [](Database&, Handle& h) { h.range(3, 15); }},
       {"insert new", [](Database&, Handle& h) { run(h.insert(8, Value(8))); }},
       {"insert over", [](Database&, Handle& h) { run(h.insert(7, Value(70))); }},
@@ -307,10 +304,7 @@ TEST_CASE("values_that_can_only_be_moved_work") {
   CHECK_FALSE(run(handle.insert_if_absent(3, Unique(4))));
   CHECK_FALSE(handle.insert_if_absent(3, Unique(4), asio::use_future).get());
   run(handle.update(4, [](const Unique* old) { return Unique(old == nullptr ? 4 : -1); }));
-  handle
-      .update(
-          4, [](const Unique* old) { return Unique(*old->value * 10); }, asio::use_future)
-      .get();
+  handle.update(4, [](const Unique* old) { return Unique(*old->value * 10); }, asio::use_future).get();
   int seen = 0;
   CHECK(handle.visit(4, [&](const Unique& value) { seen = *value.value; }));
   CHECK(seen == 40);

@@ -25,8 +25,8 @@ using Transaction = fluxmap::Transaction<std::uint64_t, std::uint64_t, std::less
 constexpr unsigned k_threads = 4;
 constexpr std::uint64_t k_keys = 100;
 constexpr unsigned k_rounds = 16;  // numbers are looked at between them: they are exact only while nothing is under way
-// Bags of retired memory and the allocator's arenas. A thread that loses its core inside a guard holds up what the others
-// retire until it runs again: tens of MiB on a busy machine. A leak would be hundreds.
+// Bags of retired memory and the allocator's arenas. A thread that loses its core inside a guard holds up what the
+// others retire until it runs again: tens of MiB on a busy machine. A leak would be hundreds.
 constexpr std::uint64_t k_rss_slack = 96U << 20;
 
 // Versions that committers have not got round to: each prunes only the chains that it writes, by a view of the

@@ -35,7 +35,7 @@ class Counting {
   std::uint64_t value() const { return value_; }
   bool intact() const { return canary_ == k_canary; }
 
-  static std::int64_t live() { return live_.load(std::memory_order_relaxed); }      // read after threads are joined
+  static std::int64_t live() { return live_.load(std::memory_order_relaxed); }       // read after threads are joined
   static std::uint64_t copies() { return copies_.load(std::memory_order_relaxed); }  // likewise
   static std::uint64_t moves() { return moves_.load(std::memory_order_relaxed); }    // likewise
   static void reset() { live_ = 0, copies_ = 0, moves_ = 0, throw_in_ = 0; }

@@ -130,7 +130,7 @@ class CrashHistory {
     std::uint64_t flushed = 0, seen = 0, built_upon = 0;
   };
 
-  void raise(std::uint64_t Marks::*mark, std::uint64_t to) {
+  void raise(std::uint64_t Marks::* mark, std::uint64_t to) {
     const std::lock_guard lock(mutex_);
     marks_.*mark = std::max(marks_.*mark, to);
   }

@@ -185,8 +185,7 @@ inline std::vector<CrashScene> script_scenes(Level level) {
   };
   keep(fresh(level, "nothing there"));
   CrashScene closed = fresh(level, "closed");
-  end_script(
-      closed, script_setup(level), Ending::closed, {}, chance, [](auto&, auto&) {}, wrong);
+  end_script(closed, script_setup(level), Ending::closed, {}, chance, [](auto&, auto&) {}, wrong);
   keep(closed);
 
   const auto killed_before_closing = [](CrashScene& scene) {

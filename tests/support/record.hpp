@@ -137,7 +137,9 @@ class RecordedTransaction {
   void range(std::int64_t first, std::int64_t last) {
     whole(first, last, transaction_.range(Keys::key(first), Keys::key(last)));
   }
-  void prefix_scan(std::int64_t group) requires Keys::k_has_prefixes {
+  void prefix_scan(std::int64_t group)
+    requires Keys::k_has_prefixes
+  {
     whole(group * Keys::k_group, (group + 1) * Keys::k_group, transaction_.prefix_scan(Keys::prefix(group)));
   }
   // Takes at most `most` items of a lazy scan, and calls between() after each.

@@ -66,7 +66,9 @@ class RecordedHandle {
   void range(std::int64_t first, std::int64_t last) {
     whole(first, last, [&] { return handle_.range(Keys::key(first), Keys::key(last)); });
   }
-  void prefix_scan(std::int64_t group) requires Keys::k_has_prefixes {
+  void prefix_scan(std::int64_t group)
+    requires Keys::k_has_prefixes
+  {
     whole(group * Keys::k_group, (group + 1) * Keys::k_group, [&] { return handle_.prefix_scan(Keys::prefix(group)); });
   }
   void stream(std::int64_t first, std::int64_t last, std::size_t most) {

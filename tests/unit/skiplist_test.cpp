@@ -312,9 +312,8 @@ TEST_CASE("keys_with_a_long_common_prefix_are_found_and_in_order") {
   for (int i = 0; i < 3000; ++i) {
     EpochGuard guard(epochs);
     const std::string key = name(i * 7919 % 3000);
-    CHECK(index
-              .find_or_link(
-                  guard, key, [&] { return Text::make(key); }, [](Text* lost) { Text::destroy(lost); })
+    CHECK(index.find_or_link(
+                   guard, key, [&] { return Text::make(key); }, [](Text* lost) { Text::destroy(lost); })
               .second);
   }
   EpochGuard guard(epochs);

@@ -366,10 +366,7 @@ TEST_CASE("a_writer_that_meets_a_closed_chain_helps_and_starts_a_new_one", "[tra
   {
     EpochGuard guard(store.epochs);
     // As vacuum leaves it when it is interrupted between closing and unlinking.
-    closed = store.index
-                 .find_or_link(
-                     guard, 5, [] { return IntEntry::make(5); }, [](IntEntry*) {})
-                 .first;
+    closed = store.index.find_or_link(guard, 5, [] { return IntEntry::make(5); }, [](IntEntry*) {}).first;
     closed->head = IntEntry::closed();
     CHECK(value_of(store, 5) == -1);
     put(store, 5, 3);

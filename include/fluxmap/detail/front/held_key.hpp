@@ -53,9 +53,7 @@ struct Given {
 };
 
 template <class Key, class K>
-concept TakesWhole = requires(const K& key) {
-  Key{key};
-};
+concept TakesWhole = requires(const K& key) { Key{key}; };
 
 enum class Way : unsigned char {
   none,
@@ -94,8 +92,9 @@ consteval Way way_to() {
         return ((way_to<std::remove_cvref_t<std::tuple_element_t<I, Key>>,
                         std::remove_cvref_t<std::tuple_element_t<I, K>>>() != Way::none) &&
                 ...);
-      }
-      (std::make_index_sequence<std::tuple_size_v<Key>>()) ? Way::parts : Way::none;
+      }(std::make_index_sequence<std::tuple_size_v<Key>>())
+                 ? Way::parts
+                 : Way::none;
     }
   } else if constexpr (k_is_duration<Key> && k_is_duration<K>) {
     using Ratio = std::ratio_divide<typename K::period, typename Key::period>;
@@ -108,7 +107,7 @@ consteval Way way_to() {
                    way_to<typename Key::duration, typename K::duration>() != Way::none
                ? Way::time_point
                : Way::none;
-  } else if constexpr ((Number<K> || NumberProxy<K>)&&!TakesWhole<Key, K>) {
+  } else if constexpr ((Number<K> || NumberProxy<K>) && !TakesWhole<Key, K>) {
     return std::constructible_from<Key, const Given<K>&> && !NumberProxy<K> ? Way::given : Way::none;
   } else {
     return std::constructible_from<Key, const K&> ? Way::constructor : Way::none;
@@ -133,8 +132,7 @@ consteval bool mixes_numbers() {
       return (mixes_numbers<std::remove_cvref_t<std::tuple_element_t<I, Key>>,
                             std::remove_cvref_t<std::tuple_element_t<I, K>>, true>() ||
               ...);
-    }
-    (std::make_index_sequence<std::tuple_size_v<Key>>());
+    }(std::make_index_sequence<std::tuple_size_v<Key>>());
   } else {
     return false;
   }
@@ -243,8 +241,7 @@ Fit settle(Parts& keys, const Fit* fits) {
     }
     const bool lowered = [&]<std::size_t... J>(std::index_sequence<J...>) {
       return (lower(std::get<I + 1 + J>(keys)) && ...);
-    }
-    (std::make_index_sequence<std::tuple_size_v<Parts> - I - 1>());
+    }(std::make_index_sequence<std::tuple_size_v<Parts> - I - 1>());
     return lowered ? Fit::below : Fit::unknown;
   }
 }

@@ -18,9 +18,7 @@
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
 template <class Compare>
-concept Transparent = requires {
-  typename Compare::is_transparent;
-};
+concept Transparent = requires { typename Compare::is_transparent; };
 
 // Whether the comparator takes a look-up key as it is, and compares it as mathematics does.
 template <class Key, class Compare, class K>

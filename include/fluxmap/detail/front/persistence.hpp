@@ -126,7 +126,9 @@ class TypedPersistence final : public Persistence {
     wake_.notify_all();
     const std::lock_guard once(stop_mutex_);
     if (checkpointer_.joinable()) checkpointer_.join();
-    { const std::lock_guard wait_for_checkpoint(checkpoint_mutex_); }
+    {
+      const std::lock_guard wait_for_checkpoint(checkpoint_mutex_);
+    }
     store_.log->stop();
     directory_.reset();  // and the lock
   }

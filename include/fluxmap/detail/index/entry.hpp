@@ -199,14 +199,14 @@ struct Entry : ListNode {
   static constexpr std::size_t front_size() noexcept { return round_up(sizeof(Tracking), alignment()); }
   static void* allocate(std::size_t size) {
     if constexpr (alignment() > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-      return ::operator new (size, std::align_val_t{alignment()});
+      return ::operator new(size, std::align_val_t{alignment()});
     } else {
       return ::operator new(size);
     }
   }
   static void deallocate(void* memory) noexcept {
     if constexpr (alignment() > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-      ::operator delete (memory, std::align_val_t{alignment()});
+      ::operator delete(memory, std::align_val_t{alignment()});
     } else {
       ::operator delete(memory);
     }

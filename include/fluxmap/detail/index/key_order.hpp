@@ -143,9 +143,7 @@ struct PartsOf<std::chrono::time_point<Clock, Duration>> {
   static bool all(const std::chrono::time_point<Clock, Duration>& time, auto f) { return f(time.time_since_epoch()); }
 };
 template <class T>
-concept HasParts = requires {
-  typename PartsOf<T>::Types;
-};
+concept HasParts = requires { typename PartsOf<T>::Types; };
 
 // Whether a T may be unequal to itself. `Around`: the types that it is inside of, which are being asked already.
 template <class T, class... Around>

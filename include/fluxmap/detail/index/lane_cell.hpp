@@ -91,7 +91,7 @@ class LaneOrder {
 
  private:
   template <class K>
-  static constexpr bool k_exact = Prefix::k_exact&& Prefix::template k_has<K>;
+  static constexpr bool k_exact = Prefix::k_exact && Prefix::template k_has<K>;
 
   // The first place between these from which on before(place) is false.
   template <class Before>

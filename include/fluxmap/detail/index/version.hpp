@@ -180,14 +180,14 @@ struct Version : VersionFields<Value> {
 
   static void* allocate(std::size_t size) {
     if constexpr (alignof(Version) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-      return ::operator new (size, std::align_val_t{alignof(Version)});
+      return ::operator new(size, std::align_val_t{alignof(Version)});
     } else {
       return ::operator new(size);
     }
   }
   static void deallocate(void* memory) noexcept {
     if constexpr (alignof(Version) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-      ::operator delete (memory, std::align_val_t{alignof(Version)});
+      ::operator delete(memory, std::align_val_t{alignof(Version)});
     } else {
       ::operator delete(memory);
     }

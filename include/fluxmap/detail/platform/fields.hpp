@@ -37,21 +37,23 @@ struct AnyField {
 template <class T>
 struct AnyBase {
   template <class Base>
-  requires(std::is_base_of_v<Base, T> && !std::same_as<Base, T>) operator Base() const&& noexcept {  // NOLINT
+    requires(std::is_base_of_v<Base, T> && !std::same_as<Base, T>)
+  operator Base() const&& noexcept {  // NOLINT
     std::terminate();
   }
 };
 template <class T>
 struct AnyEmptyBase {
   template <class Base>
-  requires(std::is_base_of_v<Base, T> && !std::same_as<Base, T> && std::is_empty_v<Base>) operator Base()
-      const&& noexcept {  // NOLINT
+    requires(std::is_base_of_v<Base, T> && !std::same_as<Base, T> && std::is_empty_v<Base>)
+  operator Base() const&& noexcept {  // NOLINT
     std::terminate();
   }
 };
 struct AnyUnion {
   template <class Field>
-  requires(std::is_union_v<Field>) operator Field() const&& noexcept {  // NOLINT
+    requires(std::is_union_v<Field>)
+  operator Field() const&& noexcept {  // NOLINT
     std::terminate();
   }
 };
@@ -95,7 +97,8 @@ struct WantTypes {};
 // takes_defaults<T, Tail...>(n): whether T takes n times {}, which is one field each, C arrays included, and then
 // these. with_fields: calls f with n fields. The names are short because there are thousands of them.
 #define FLUXMAP_DEFAULT(z, n, unused) \
-  {}
+  {                                   \
+  }
 #define FLUXMAP_TYPE(z, n, unused) BOOST_PP_COMMA_IF(n) decltype(a##n)
 #define FLUXMAP_FIELDS(z, n, unused)                                                             \
   template <class T, class... Tail>                                                              \
@@ -207,7 +210,7 @@ template <class T, std::size_t Flat, std::size_t Count>
 consteval FieldCount check_fields() {
   constexpr std::size_t bases = count_bases<T, Flat, Count>();
   constexpr bool visible = Count <= k_max_fields && are_empty<T, Flat>(Indices<bases>()) &&
-                           !has_union<T, Flat>(Indices < Flat == 0 ? Count : Flat > ());
+                           !has_union<T, Flat>(Indices<Flat == 0 ? Count : Flat>());
   return {visible, Count - bases, bases};
 }
 

@@ -13,9 +13,7 @@
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
 template <class Key>
-concept Streamable = requires(std::ostream& out, const Key& key) {
-  out << key;
-};
+concept Streamable = requires(std::ostream& out, const Key& key) { out << key; };
 
 // Empty where the key cannot be formatted, or where formatting fails: a message is never worth another error.
 template <class Key>

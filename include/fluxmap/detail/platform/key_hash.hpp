@@ -14,13 +14,9 @@
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
 template <class T>
-concept StdHashable = requires(const T& value) {
-  std::hash<T>()(value);
-};
+concept StdHashable = requires(const T& value) { std::hash<T>()(value); };
 template <class T>
-concept TupleLike = requires {
-  std::tuple_size<T>::value;
-};
+concept TupleLike = requires { std::tuple_size<T>::value; };
 
 // True for what std::hash takes, and pairs, tuples and ranges of it. `Around`: the types that T is inside of: a range
 // of itself, such as a path, has no end.
@@ -33,8 +29,7 @@ consteval bool has_key_hash() {
   } else if constexpr (TupleLike<T>) {
     return []<std::size_t... I>(std::index_sequence<I...>) {
       return (has_key_hash<std::remove_const_t<std::tuple_element_t<I, T>>, T, Around...>() && ...);
-    }
-    (std::make_index_sequence<std::tuple_size_v<T>>());
+    }(std::make_index_sequence<std::tuple_size_v<T>>());
   } else if constexpr (std::ranges::range<const T>) {
     return has_key_hash<std::remove_cvref_t<std::ranges::range_reference_t<const T>>, T, Around...>();
   } else {

@@ -35,9 +35,8 @@ concept Number = Integer<T> || std::floating_point<T> || PlainEnum<T>;
 
 // A class that stands for one number: a proxy, an atomic, a constant.
 template <class T>
-concept NumberProxy = std::is_class_v<T> && requires(const T& value) {
-  requires Number<std::remove_cvref_t<decltype(+value)>>;
-};
+concept NumberProxy =
+    std::is_class_v<T> && requires(const T& value) { requires Number<std::remove_cvref_t<decltype(+value)>>; };
 
 template <class T>
 inline constexpr bool k_signed = std::is_signed_v<T> || std::same_as<T, Int128>;  // is_signed: not in strict mode

@@ -123,7 +123,7 @@ class PosixFile final : public File {
 
  private:
   struct stat status(error_code& ec) const {
-    struct stat status {};
+    struct stat status{};
     posix_call(ec, [&] { return ::fstat(file_.get(), &status); });
     return status;
   }

@@ -110,7 +110,7 @@ class PosixDirectory final : public Directory {
     return names;
   }
   FileId id_of(const std::string& name, error_code& ec) override {
-    struct stat status {};
+    struct stat status{};
     posix_call(ec, [&] { return ::fstatat(directory_.get(), name.c_str(), &status, 0); });
     return ec ? FileId() : detail::id_of(status);
   }
@@ -127,8 +127,7 @@ class PosixDirectory final : public Directory {
     if (!made_.empty()) {
       return made_.sync_names([this](int parent, error_code& error) { sync_parent(parent, ".", error); }, ec);
     }
-    struct stat own {
-    }, parent{};
+    struct stat own{}, parent{};
     posix_call(ec, [&] { return ::fstat(directory_.get(), &own); });
     if (!ec) posix_call(ec, [&] { return ::fstatat(directory_.get(), "..", &parent, 0); });
     if (!ec && own.st_dev == parent.st_dev) sync_parent(directory_.get(), "..", ec);  // else something is mounted here

@@ -421,7 +421,9 @@ class Log {
     if (idle_.load(std::memory_order_seq_cst)) wake_thread();
   }
   void wake_thread() noexcept {
-    { const std::lock_guard lock(mutex_); }  // it is either before its look, or waiting
+    {
+      const std::lock_guard lock(mutex_);
+    }  // it is either before its look, or waiting
     wake_.notify_one();
   }
 

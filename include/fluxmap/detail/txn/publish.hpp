@@ -129,8 +129,7 @@ struct TypedLoggedCommit final : LoggedCommit {
   void publish(EpochGuard& guard) noexcept override {
     Publisher<Key, Value, Compare> publisher(store, guard, cts.load(std::memory_order_relaxed));  // came with the push
     for (const Installed<Key, Value>& one : installed) publisher.stamp(one);
-    publisher.prune_below(
-        installed, [](const auto& one) -> const auto& { return one; });
+    publisher.prune_below(installed, [](const auto& one) -> const auto& { return one; });
   }
 
   Store<Key, Value, Compare>& store;
