@@ -88,7 +88,7 @@ if [ "$wanted" = test ]; then
   browser=""  # Ubuntu's package of this name only leads to another way of installing it
   if [ "$(. /etc/os-release && echo "$ID")" = debian ]; then browser=chromium; fi
   format=$(first_of clang-format-19)  # the tree is formatted by this version; others differ
-  packages="$packages catch2 pkg-config redis-server redis-tools doxygen gdb $clang $format $browser"
+  packages="$packages catch2 pkg-config redis-server redis-tools doxygen gdb valgrind $clang $format $browser"
 fi
 
 unpacked=""
