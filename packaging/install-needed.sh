@@ -2,6 +2,7 @@
 # Installs what this repository's own programs need, on Debian, Ubuntu and what is made from them.
 #
 #   install-needed.sh run      a compiler, CMake, Ninja, Boost, fmt and oneTBB: for the first programs
+#   install-needed.sh plain    Catch2 besides: for the tests of the library (the preset `plain`)
 #   install-needed.sh test     Catch2, Redis, clang, Doxygen, gdb, Chromium … besides: for all tests
 #
 # No package is ever removed. Where the Boost that is new enough excludes one that is installed, its headers are unpacked
@@ -10,9 +11,9 @@ set -eu
 cd "$(dirname "$0")/.."
 
 case ${1-} in
-  run | test) wanted=$1 ;;
+  run | plain | test) wanted=$1 ;;
   *)
-    echo "usage: install-needed.sh run|test" >&2
+    echo "usage: install-needed.sh run|plain|test" >&2
     exit 2
     ;;
 esac
@@ -83,6 +84,7 @@ boost_package() {
 }
 
 packages="cmake g++ ninja-build libfmt-dev libtbb-dev"
+if [ "$wanted" = plain ]; then packages="$packages catch2"; fi
 if [ "$wanted" = test ]; then
   clang=$(first_of clang-22 clang-21 clang-20 clang-19 clang-18 clang-17 clang-16)
   browser=""  # Ubuntu's package of this name only leads to another way of installing it

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Runs the two command lines of the README as a newcomer would: in a fresh root of a distribution, with nothing installed.
 #
-#   run.sh [-d directory] [-p packages] [-l run|test|both] [suite...]
+#   run.sh [-d directory] [-p packages] [-l run|test|both|plain] [suite...]
 #
 #   -d   where the roots are made (default: a temporary directory); the downloaded ones are kept there for the next time
 #   -p   packages that are installed before, as on a machine that is in use
-#   -l   which line (default: both)
+#   -l   which line (default: both); plain: the tests of the library alone
 #   suites of Debian (default: bookworm trixie). MIRROR may name another mirror.
 #
 # Needs root and debootstrap. Says how long each line took; fails where one does. What is committed is tried.
@@ -21,7 +21,8 @@ while getopts d:p:l: option; do
   esac
 done
 shift $((OPTIND - 1))
-readonly suites=("${@:-bookworm trixie}")
+if (($# == 0)); then set -- bookworm trixie; fi
+readonly suites=("$@")
 source=$(cd "$(dirname "$0")/../.." && pwd)
 readonly source packages lines keep
 if [[ -z $directory ]]; then directory=$(mktemp -d); fi
@@ -41,6 +42,10 @@ trap 'leave; if [[ -z $keep ]]; then rm -rf "$directory"; fi' EXIT
 
 # The line in the sh block that follows the marker in the README.
 readme_line() {
+  if [[ $1 == plain ]]; then
+    echo "packaging/install-needed.sh plain && cmake --workflow --preset plain"
+    return
+  fi
   awk -v marker="<!-- ci:$1 -->" '
     $0 == marker { armed = 1; next }
     armed && $0 == "```sh" { inside = 1; next }
@@ -49,7 +54,7 @@ readme_line() {
 }
 
 status=0
-for suite in ${suites[*]}; do
+for suite in "${suites[@]}"; do
   if [[ ! -e $directory/$suite.tar ]]; then
     debootstrap --variant=minbase "$suite" "$directory/$suite" "${MIRROR:-http://deb.debian.org/debian}" >"$directory/$suite.log"
     tar -C "$directory/$suite" -cf "$directory/$suite.tar" .
@@ -83,6 +88,7 @@ for suite in ${suites[*]}; do
       if [[ -n $removed ]]; then result="FAILED: removed $(wc -w <<<"$removed") packages" status=1; fi
     fi
     printf '%-10s %-5s %4d s  %s  (%s)\n' "$suite" "$line" "$took" "$result" "$directory/$suite-$line.log"
+    grep -E 'tests? failed out of [0-9]+' "$directory/$suite-$line.log" | tail -n 1 || true
     if [[ $result == FAILED* ]]; then tail -n 30 "$directory/$suite-$line.log"; fi
     leave
   done
