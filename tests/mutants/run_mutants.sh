@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Breaks the engine one step at a time and expects a test to notice: those of tests/schedule, or crash_probe.
 #
-#   run_mutants.sh [-c compiler] [-j jobs] [-k regex] [-n] source-dir build-dir     (-n: only apply them)
+#   run_mutants.sh [-c compiler] [-j jobs] [-k regex] [-n] [-u] source-dir build-dir
+#
+#   -n   only apply them
+#   -u   do not run the tests unbroken: where that has been done, as by ctest
 #
 # The mutants are data, in *.txt beside this script: blocks of
 #
@@ -23,18 +26,19 @@ set -uo pipefail
 compiler=c++
 jobs=$(nproc)
 only=""
-dry_run=""
-while getopts c:j:k:n option; do
+dry_run="" unbroken=yes
+while getopts c:j:k:nu option; do
   case $option in
     c) compiler=$OPTARG ;;
     j) jobs=$OPTARG ;;
     k) only=$OPTARG ;;
     n) dry_run=yes ;;
+    u) unbroken="" ;;
     *) exit 2 ;;
   esac
 done
 shift $((OPTIND - 1))
-readonly source=$1 build=$2 compiler jobs only dry_run
+readonly source=$1 build=$2 compiler jobs only dry_run unbroken
 readonly here=$source/tests/mutants
 readonly time_limit=60
 
@@ -154,7 +158,7 @@ for list in "$here"/*.txt; do
   done <"$list"
   flush
 done
-[[ -n $dry_run ]] || for program in $programs; do start run_unbroken "$program"; done
+[[ -n $dry_run || -z $unbroken ]] || for program in $programs; do start run_unbroken "$program"; done
 wait
 
 cat "$build"/results/*
