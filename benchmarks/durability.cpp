@@ -12,7 +12,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -23,9 +22,10 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "support/command_line.hpp"
+#include "support/run_here.hpp"
 #include "support/statistics.hpp"
 
 namespace {
@@ -34,6 +34,7 @@ namespace asio = boost::asio;
 using Database = fluxmap::Database<std::uint64_t, std::uint64_t>;
 using Clock = std::chrono::steady_clock;
 using boost::system::error_code;
+using fluxmap_bench::run_here;
 
 constexpr std::size_t k_record_bytes = 48;  // what one insert takes in the log: header, kind, key, value, padding
 constexpr std::uint64_t k_keys = 100'000;
@@ -133,14 +134,6 @@ double insert_rate(Kind kind, unsigned coroutines, double seconds) {
   return static_cast<double>(sum) / elapsed;
 }
 
-void run(asio::awaitable<void> work) {
-  asio::io_context context(1);
-  std::exception_ptr failure;
-  asio::co_spawn(context, std::move(work), [&](std::exception_ptr e) { failure = e; });
-  context.run();
-  if (failure) std::rethrow_exception(failure);
-}
-
 asio::awaitable<void> fill(Database& database, std::uint64_t entries) {
   auto handle = database.handle();
   for (std::uint64_t i = 0; i < entries; ++i) {
@@ -152,9 +145,9 @@ asio::awaitable<void> fill(Database& database, std::uint64_t entries) {
 double open_seconds(std::uint64_t entries, bool checkpoint) {
   {
     auto database = open(Kind::relaxed);
-    run(fill(*database, entries));
-    if (checkpoint) run(database->checkpoint());
-    run(database->close());
+    run_here(fill(*database, entries));
+    if (checkpoint) run_here(database->checkpoint());
+    run_here(database->close());
   }
   const auto start = Clock::now();
   auto database = open(Kind::relaxed, false);
@@ -233,20 +226,13 @@ int report(unsigned rounds) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    g_directory = argc > 1 ? argv[1] : "durability-benchmark";
-    unsigned rounds = 3;
-    if (argc > 2) {
-      const std::string_view text = argv[2];
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rounds);
-      if (error != std::errc{} || end != text.data() + text.size() || rounds == 0) {
-        fmt::print(stderr, "usage: durability [directory [rounds]]\n");
-        return 2;
-      }
-    }
+  std::string directory = "durability-benchmark";
+  unsigned rounds = 3;
+  fluxmap_bench::CommandLine line("durability", "What does durability cost?");
+  line.text("directory", directory, "is emptied");
+  line.number("rounds", rounds, 1U, 1000U, "of which the median counts");
+  return line.run(argc, argv, [&] {
+    g_directory = directory;
     return report(rounds);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "durability: {}\n", error.what());
-    return 1;
-  }
+  });
 }

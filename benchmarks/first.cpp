@@ -139,5 +139,8 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace fluxmap_bench;
-  return run_program("first", k_help, argc, argv, parse_options, run);
+  Options options;
+  CommandLine line("first", "How does fluxmap compare with std::map under a lock and with tbb::concurrent_map?");
+  declare(line, options);
+  return line.run(argc, argv, [&] { return run(options); });
 }

@@ -1,8 +1,6 @@
 // How near do the eviction policies come to their definitions? The same traces through exact simulations and through a
 // database used as a look-aside cache: get, and on a miss insert.
 //
-//   hit_rates [--seed N] [--requests N] [--keys N] [--svg FILE]
-//
 // The simulated cache has as many entries as the database held on average. The exit code is 1 if any hit rate is more
 // than three points from the exact one, or if a database held more entries than its limit is for.
 #include "support/cache_simulators.hpp"
@@ -33,41 +31,12 @@ namespace {
 constexpr std::array<double, 5> k_cache_percents{1, 2, 5, 10, 20};  // of the population
 constexpr double k_allowed_points = 3;
 
-constexpr std::string_view k_usage =
-    "usage: hit_rates [options]\n"
-    "\n"
-    "  --seed N      seed of the traces (default 1)\n"
-    "  --requests N  requests of each trace, scans not counted (default 2000000)\n"
-    "  --keys N      keys in the population (default 1000000)\n"
-    "  --svg FILE    also draw the hit rates\n";
-
 struct Options {
   std::uint64_t seed = 1;
   std::size_t requests = 2'000'000;
   std::size_t keys = 1'000'000;
   std::string svg;
-  bool help = false;
 };
-
-Options parse(CommandLine line) {
-  Options options;
-  while (line.next()) {
-    if (line.asks_for_help()) {
-      options.help = true;
-    } else if (line.word() == "--seed") {
-      options.seed = line.number<std::uint64_t>(0, ~std::uint64_t{0});
-    } else if (line.word() == "--requests") {
-      options.requests = line.number<std::size_t>(1000, 1'000'000'000);
-    } else if (line.word() == "--keys") {
-      options.keys = line.number<std::size_t>(1000, 100'000'000);
-    } else if (line.word() == "--svg") {
-      options.svg = line.value();
-    } else {
-      line.refuse();
-    }
-  }
-  return options;
-}
 
 // Counts the hits of the requests that can be hits: not those of scans, and not those of the first quarter, in which
 // the cache fills.
@@ -234,5 +203,11 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace fluxmap_bench;
-  return run_program("hit_rates", k_usage, argc, argv, parse, run);
+  Options options;
+  CommandLine line("hit_rates", "How near do the eviction policies come to their definitions?");
+  line.seed(options.seed);
+  line.number<std::uint64_t>("--requests", options.requests, 1000, 1'000'000'000, "of each trace, but for scans");
+  line.number<std::uint64_t>("--keys", options.keys, 1000, 100'000'000, "in the population");
+  line.text("--svg", options.svg, "file to draw the hit rates into");
+  return line.run(argc, argv, [&] { return run(options); });
 }

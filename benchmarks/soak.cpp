@@ -1,7 +1,5 @@
 // Does a database that lives for long grow? The uses that piled something up once, each for as long as one likes.
 //
-//   soak queue|busy|cache [--minutes N] [--seed N]
-//
 //   queue  two coroutines put at the end, two take the first and remove it, in transactions; no vacuum; now and then a
 //          reader keeps a snapshot for a second
 //   busy   one coroutine inserts and removes and never lets go of its thread; vacuum runs each second
@@ -48,37 +46,11 @@ using namespace std::chrono_literals;
 using TextMap = fluxmap::Database<std::uint64_t, std::string>;
 using TextHandle = fluxmap::Handle<std::uint64_t, std::string>;
 
-constexpr std::string_view k_usage =
-    "usage: soak queue|busy|cache [options]\n"
-    "\n"
-    "  --minutes N  how long (default 60)\n"
-    "  --seed N     seed of the random numbers (default 1)\n";
-
 struct Options {
   std::string use;
   unsigned minutes = 60;
   std::uint64_t seed = 1;
-  bool help = false;
 };
-
-Options parse(CommandLine line) {
-  Options options;
-  while (line.next()) {
-    if (line.asks_for_help()) {
-      options.help = true;
-    } else if (line.word() == "--minutes") {
-      options.minutes = line.number(1U, 100'000U);
-    } else if (line.word() == "--seed") {
-      options.seed = line.number<std::uint64_t>(0, ~std::uint64_t{0});
-    } else if (line.word() == "queue" || line.word() == "busy" || line.word() == "cache") {
-      options.use = line.word();
-    } else {
-      line.refuse();
-    }
-  }
-  if (options.use.empty() && !options.help) options.help = true;
-  return options;
-}
 
 // What all coroutines share.
 struct Soak {
@@ -254,5 +226,11 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace fluxmap_bench;
-  return run_program("soak", k_usage, argc, argv, parse, run);
+  Options options;
+  CommandLine line("soak", "Does a database that lives for long grow?");
+  line.text("use", options.use, "what it is used as", {"queue", "busy", "cache"});
+  line.require("use");
+  line.number("--minutes", options.minutes, 1U, 100'000U, "how long");
+  line.seed(options.seed);
+  return line.run(argc, argv, [&] { return run(options); });
 }

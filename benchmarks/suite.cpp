@@ -15,6 +15,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -98,9 +99,10 @@ int run(const SuiteOptions& options) {
 
   std::vector<Weight> weights;
   if (planner.wants("memory")) {
-    auto kinds = options.kinds;
-    if (kinds.empty()) {
-      for (const auto& info : k_kinds) kinds.push_back(info.kind);
+    std::vector<Kind> kinds;
+    for (const auto& info : k_kinds) {
+      const bool named = std::find(options.kinds.begin(), options.kinds.end(), info.name) != options.kinds.end();
+      if (options.kinds.empty() || named) kinds.push_back(info.kind);
     }
     const std::size_t entries = options.entries.empty() ? Planner::k_usual : options.entries.front();
     weights = measure_weights(systems, planner.usual_systems(), kinds, entries);
@@ -144,5 +146,10 @@ int run(const SuiteOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace fluxmap_bench;
-  return run_program("suite", k_suite_usage, argc, argv, parse_suite_options, run);
+  SuiteOptions options;
+  CommandLine line("suite",
+                   "fluxmap beside other ordered maps and stores, workload by workload. Without options about twelve "
+                   "minutes.");
+  declare(line, options);
+  return line.run(argc, argv, [&] { return run(options); });
 }
