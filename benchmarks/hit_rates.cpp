@@ -3,12 +3,12 @@
 //
 // The simulated cache has as many entries as the database held on average. The exit code is 1 if any hit rate is more
 // than three points from the exact one, or if a database held more entries than its limit is for.
+#include "report/line_chart.hpp"
 #include "support/cache_simulators.hpp"
 #include "support/cache_traces.hpp"
 #include "support/command_line.hpp"
 #include "support/limited_database.hpp"
 #include "support/machine.hpp"
-#include "support/svg_plot.hpp"
 
 #include <fmt/format.h>
 
@@ -137,28 +137,29 @@ Row measure(const std::string& name, const Trace& trace, double cache_percent, c
 }
 
 std::string svg_of(const std::vector<Row>& rows, const Options& options) {
-  Plot plot;
-  plot.title = "Hit rates of fluxmap's eviction policies against exact ones";
-  plot.subtitle = fmt::format("{} keys, {} requests, seed {}; requests of scans and the first quarter not counted",
-                              options.keys, options.requests, options.seed);
-  plot.x_label = "cache size, % of the keys";
-  plot.y_label = "hit rate, %";
-  plot.line_meaning = "exact simulation";
-  plot.mark_meaning = "fluxmap";
-  plot.x_ticks = {1, 5, 10, 15, 20};
-  plot.x_end = 21;
-  plot.y_end = 100;
-  plot.y_step = 20;
+  report::LineChart chart{
+      .title = "Hit rates of fluxmap's eviction policies against exact ones",
+      .subtitle = fmt::format("lines: exact simulation, marks: fluxmap; {} keys, {} requests, seed {}; requests of "
+                              "scans and the first quarter not counted",
+                              options.keys, options.requests, options.seed),
+      .x_label = "cache size, % of the keys",
+      .y_label = "hit rate, %",
+      .x_ticks = {{0, "0"}, {5, "5"}, {10, "10"}, {15, "15"}, {20, "20"}},
+      .log_y = false,
+      .y_ticks = {0, 20, 40, 60, 80, 100},
+      .text = report::short_number,
+      .panels = {}};
   for (const auto& row : rows) {
-    if (plot.panels.empty() || plot.panels.back().title != row.trace) plot.panels.push_back({row.trace, {}});
-    auto& series = plot.panels.back().series;
-    auto found = std::find_if(series.begin(), series.end(), [&](const auto& s) { return s.name == row.policy.name; });
-    if (found == series.end()) found = series.insert(found, PlotSeries{std::string(row.policy.name), {}, {}});
+    if (chart.panels.empty() || chart.panels.back().title != row.trace) chart.panels.push_back({row.trace, {}});
+    auto& series = chart.panels.back().series;
+    const std::string name(row.policy.name);
+    auto found = std::find_if(series.begin(), series.end(), [&](const auto& one) { return one.system == name; });
+    if (found == series.end()) found = series.insert(found, {name, name, {}, {}});
     const double size = 100 * row.database.keys / static_cast<double>(options.keys);
-    found->line.push_back({size, row.exact});
+    found->points.push_back({size, row.exact});
     found->marks.push_back({size, row.database.percent});
   }
-  return SvgWriter(plot).text();
+  return report::LineChartWriter(chart).svg();
 }
 
 int run(const Options& options) {
