@@ -24,9 +24,7 @@ namespace fluxmap_bench {
 namespace {
 
 int run(const MemoryOptions& options) {
-  const auto machine = this_machine();
-  fmt::print("{}, {} hardware threads, {}\n{}, {}, {}\n", machine.processor, machine.hardware_threads, machine.system,
-             machine.compiler, machine.flags, machine.date);
+  print_machine();
   // Those that fork come first, while the heap is small.
   const auto part = [&](std::string_view name, void (*measure)(const MemoryOptions&)) {
     if (!options.part.empty() && options.part != name) return;

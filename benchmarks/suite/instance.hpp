@@ -62,7 +62,7 @@ class StoreInstance : public Instance {
     // Where each commit is synced, and where a transaction is dear, many entries go into one.
     const bool in_bulk = Session::k_abilities.fills_in_bulk || store_.coroutines() > 1;
     Session::drive(1, [&](unsigned) {
-      if constexpr (Session::k_abilities.transactions) {
+      if constexpr (Session::k_abilities.transactions && Session::k_abilities.everything) {
         if (in_bulk) return bulk_fill_work(session, entries);
       }
       return fill_work(session, entries);

@@ -47,7 +47,9 @@ class Planner {
 
     for (const auto& info : k_workloads) {
       if (options_.quick && options_.only.empty() && info.name.ends_with("-uniform")) continue;
-      if (info.workload != Workload::begin) add("main", info.workload, Kind::u64_u64, k_usual, ends, {});
+      if (info.workload != Workload::begin && info.workload != Workload::mixed) {
+        add("main", info.workload, Kind::u64_u64, k_usual, ends, {});
+      }
     }
     for (const auto workload :
          {Workload::get, Workload::ycsb_b_zipf, Workload::overwrite, Workload::scan_100, Workload::transfer_low}) {

@@ -1,6 +1,7 @@
 // The tables at the end: throughput and tails with the systems side by side, and what is told besides.
 #pragma once
 
+#include "../support/machine.hpp"
 #include "plan.hpp"
 #include "results.hpp"
 #include "snapshots.hpp"
@@ -43,25 +44,29 @@ void print_side_by_side(const Cells& cells, const std::vector<System>& systems, 
       fmt::print("{:<18}{:>4}", info_of(workload).name, threads);
       for (const System* const column : columns) {
         const Cell* const cell = find_cell(cells, {workload, kind, entries, threads, column->id});
-        fmt::print("{:>21}", cell == nullptr ? "-" : text(*cell));
+        fmt::print("{:>21}", text(cell));
       }
       fmt::print("\n");
     }
   }
 }
 
+inline std::string rate_text(const Cell* cell) {
+  if (cell == nullptr) return "-";
+  const auto rate = cell->rate();
+  return fmt::format("{:.4f} ({:.0f} %)", rate.median / 1e6, 100 * rate.spread);
+}
+
 inline void print_rates(const Cells& cells, const std::vector<System>& systems) {
   print_side_by_side(cells, systems,
                      "Millions of operations per second, all threads together: median (spread of the rounds)",
-                     [](const Cell& cell) {
-                       const auto rate = cell.rate();
-                       return fmt::format("{:.4f} ({:.0f} %)", rate.median / 1e6, 100 * rate.spread);
-                     });
+                     rate_text);
 }
 
 inline void print_tails(const Cells& cells, const std::vector<System>& systems) {
-  print_side_by_side(cells, systems, "Latency in nanoseconds: p50 / p99.9", [](const Cell& cell) {
-    return fmt::format("{:.0f} / {:.0f}", cell.latencies.quantile(0.5), cell.latencies.quantile(0.999));
+  print_side_by_side(cells, systems, "Latency in nanoseconds: p50 / p99.9", [](const Cell* cell) -> std::string {
+    if (cell == nullptr) return "-";
+    return fmt::format("{:.0f} / {:.0f}", cell->latencies.quantile(0.5), cell->latencies.quantile(0.999));
   });
 }
 
@@ -130,6 +135,33 @@ inline void print_caveats(const std::vector<System>& systems, const Cells& cells
         std::any_of(cells.begin(), cells.end(), [&](const auto& entry) { return entry.first.system == system.id; });
     if (used) fmt::print("  {} ({}): {}\n", system.name, system.version, system.caveat);
   }
+}
+
+// A thread that had nothing to wait for but got less than its processor: other programs were running.
+inline void print_load_warning(const Cells& cells) {
+  double cpu_seconds = 0;
+  double seconds = 0;
+  for (const auto& [key, cell] : cells) {
+    if (key.threads != 1 || key.system.starts_with("fluxmap-")) continue;
+    for (const auto& one : cell.rounds) cpu_seconds += one.cpu_seconds, seconds += one.seconds;
+  }
+  if (seconds == 0 || cpu_seconds / seconds > 0.95) return;
+  fmt::print(
+      "\nWARNING: the machine was busy: a single thread got {:.0f} % of a processor. Times above are stretched.\n",
+      100 * cpu_seconds / seconds);
+}
+
+// The exit code.
+inline int report_wrong(const Cells& cells) {
+  std::uint64_t wrong = 0;
+  for (const auto& [key, cell] : cells) {
+    if (cell.wrong == 0 && cell.failure.empty()) continue;
+    wrong += cell.wrong + 1;
+    fmt::print("WRONG: {}, {}, {} entries, {} threads, {}: {} wrong answers {}\n", info_of(key.workload).name,
+               info_of(key.kind).name, key.entries, key.threads, key.system, cell.wrong, cell.failure);
+  }
+  fmt::print("\n{}\n", wrong == 0 ? "every answer and every final content was right" : "THERE WERE WRONG ANSWERS");
+  return wrong == 0 ? 0 : 1;
 }
 
 }  // namespace fluxmap_bench

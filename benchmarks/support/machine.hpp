@@ -1,6 +1,8 @@
 // Where and how a result was made; without that a number means nothing.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <sys/utsname.h>
 
 #include <ctime>
@@ -58,6 +60,12 @@ inline Machine this_machine() {
   if (gmtime_r(&now, &utc) != nullptr) std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &utc);
   machine.date = text;
   return machine;
+}
+
+inline void print_machine() {
+  const auto machine = this_machine();
+  fmt::print("{}, {} hardware threads, {}\n{}, {}, {}\n", machine.processor, machine.hardware_threads, machine.system,
+             machine.compiler, machine.flags, machine.date);
 }
 
 }  // namespace fluxmap_bench

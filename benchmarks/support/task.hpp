@@ -10,7 +10,6 @@
 namespace fluxmap_bench {
 
 struct Task {
-  Row row = Row::get;
   KeySpace keys{1};
   std::uint64_t budget = std::numeric_limits<std::uint64_t>::max();  // operations of each thread, unless stopped
   std::atomic<bool> stop{false};
