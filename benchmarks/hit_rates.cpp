@@ -147,14 +147,13 @@ std::string svg_of(const std::vector<Row>& rows, const Options& options) {
       .x_ticks = {{0, "0"}, {5, "5"}, {10, "10"}, {15, "15"}, {20, "20"}},
       .log_y = false,
       .y_ticks = {0, 20, 40, 60, 80, 100},
-      .text = report::short_number,
-      .panels = {}};
+      .text = report::short_number};
   for (const auto& row : rows) {
-    if (chart.panels.empty() || chart.panels.back().title != row.trace) chart.panels.push_back({row.trace, {}});
+    if (chart.panels.empty() || chart.panels.back().title != row.trace) chart.panels.push_back({row.trace});
     auto& series = chart.panels.back().series;
     const std::string name(row.policy.name);
     auto found = std::find_if(series.begin(), series.end(), [&](const auto& one) { return one.system == name; });
-    if (found == series.end()) found = series.insert(found, {name, name, {}, {}});
+    if (found == series.end()) found = series.insert(found, {name, name});
     const double size = 100 * row.database.keys / static_cast<double>(options.keys);
     found->points.push_back({size, row.exact});
     found->marks.push_back({size, row.database.percent});

@@ -24,13 +24,13 @@ struct LinePoint {
 struct LineSeries {
   std::string system;
   std::string name;
-  std::vector<LinePoint> points;
+  std::vector<LinePoint> points = {};
   std::vector<LinePoint> marks = {};  // empty: the points
 };
 
 struct LinePanel {
   std::string title;
-  std::vector<LineSeries> series;
+  std::vector<LineSeries> series = {};
 };
 
 struct LineChart {
@@ -38,12 +38,12 @@ struct LineChart {
   std::string subtitle;
   std::string x_label;
   std::string y_label;
-  std::vector<std::pair<double, std::string>> x_ticks;  // where, as x_of tells it, and what to write there
+  std::vector<std::pair<double, std::string>> x_ticks = {};  // where, as x_of tells it, and what to write there
   std::function<double(double)> x_of = [](double x) { return x; };
   bool log_y = true;
   std::vector<double> y_ticks = {};                     // empty: from the values
   std::function<std::string(double)> text = time_text;  // of y
-  std::vector<LinePanel> panels;
+  std::vector<LinePanel> panels = {};
 };
 
 class LineChartWriter {
