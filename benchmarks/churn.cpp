@@ -5,17 +5,15 @@
 // resident memory is ever a fifth more or less than it was at the end of that, or if anything read was wrong.
 #include "support/command_line.hpp"
 #include "support/limited_database.hpp"
+#include "support/long_run.hpp"
 #include "support/machine.hpp"
-#include "support/process.hpp"
 #include "support/statistics.hpp"
 #include "support/workload.hpp"
 
 #include <fluxmap/fluxmap.hpp>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <fmt/format.h>
@@ -24,22 +22,15 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
-#include <exception>
 #include <memory>
-#include <mutex>
-#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
 namespace fluxmap_bench {
 namespace {
-
-using TextMap = fluxmap::Database<std::uint64_t, std::string>;
 
 struct Options {
   unsigned seconds = 60;
@@ -71,23 +62,14 @@ bool text_belongs_to(Key key, const std::string& text) {
          body.find_first_not_of(body.empty() ? 'x' : body.front()) == std::string_view::npos;
 }
 
-// What all coroutines share.
-struct Churn {
-  std::shared_ptr<TextMap> database;
+struct Churn : LongRun {
+  using LongRun::LongRun;
+
   std::size_t keys = 0;
-  std::atomic<bool> stop{false};
-  std::atomic<std::uint64_t> operations{0};
   std::atomic<std::uint64_t> snapshots{0};  // held to their end
   std::atomic<std::uint64_t> wrong{0};
-  std::mutex mutex;
-  std::exception_ptr failure;  // the first; guarded by mutex
 
   Key key(Random& random) const { return Random::mix(random.below(keys)); }
-  void fail(std::exception_ptr error) {
-    const std::lock_guard lock(mutex);
-    if (!failure) failure = error;
-    stop = true;
-  }
 };
 
 asio::awaitable<void> write(Churn& churn, std::uint64_t seed) {
@@ -152,27 +134,18 @@ std::shared_ptr<TextMap> make_database(const Options& options) {
   return builder.build();
 }
 
-constexpr double k_mib = 1024.0 * 1024.0;
-
-void print_line(const Churn& churn, unsigned second, double resident) {
-  const auto stats = churn.database->stats();
-  fmt::print("{:>8} {:>10.1f} {:>10.1f} {:>8} {:>10} {:>10} {:>12} {:>12} {:>12}\n", second, resident,
-             static_cast<double>(stats.memory_bytes) / k_mib, stats.keys, stats.versions, churn.snapshots.load(),
-             churn.operations.load(), stats.evictions, stats.vacuumed_versions);
-  std::fflush(stdout);
-}
-
-// Looks once a second; the resident MiB of each.
-std::vector<double> watch(const Churn& churn, unsigned seconds) {
+// The resident MiB of each second.
+std::vector<double> watch(Churn& churn, unsigned seconds) {
   fmt::print("{:>8} {:>10} {:>10} {:>8} {:>10} {:>10} {:>12} {:>12} {:>12}\n", "second", "resident", "counted", "keys",
              "versions", "snapshots", "operations", "evictions", "vacuumed");
   std::vector<double> resident;
-  const auto start = std::chrono::steady_clock::now();
-  for (unsigned second = 1; second <= seconds && !churn.stop; ++second) {
-    std::this_thread::sleep_until(start + std::chrono::seconds(second));
-    resident.push_back(static_cast<double>(resident_bytes()) / k_mib);
-    if (second * 10 / seconds != (second - 1) * 10 / seconds) print_line(churn, second, resident.back());
-  }
+  churn.watch(seconds, 10, [&](unsigned second, double mib, const fluxmap::Stats& stats, bool line) {
+    resident.push_back(mib);
+    if (!line) return;
+    fmt::print("{:>8} {:>10.1f} {:>10.1f} {:>8} {:>10} {:>10} {:>12} {:>12} {:>12}\n", second, mib,
+               mebibytes(stats.memory_bytes), stats.keys, stats.versions, churn.snapshots.load(),
+               churn.operations.load(), stats.evictions, stats.vacuumed_versions);
+  });
   return resident;
 }
 
@@ -193,23 +166,12 @@ int run(const Options& options) {
              machine.compiler, machine.flags, machine.date, options.keys, options.threads, options.readers,
              options.policy == "none" ? "no limit" : fmt::format("{} at {} MiB", options.policy, options.limit_mib),
              options.seed);
-  Churn churn;
-  churn.database = make_database(options);
+  Churn churn(make_database(options), options.threads);
   churn.keys = options.keys;
-  asio::thread_pool pool(options.threads);
-  const auto spawn = [&](asio::awaitable<void> work) {
-    asio::co_spawn(pool, std::move(work), [&churn](std::exception_ptr error) {
-      if (error) churn.fail(error);
-    });
-  };
   std::uint64_t seed = options.seed;
-  for (unsigned i = 0; i < 4 * options.threads; ++i) spawn(write(churn, Random::mix(++seed)));
-  for (unsigned i = 0; i < options.readers; ++i) spawn(hold_snapshots(churn, Random::mix(++seed)));
-
+  for (unsigned i = 0; i < 4 * options.threads; ++i) churn.spawn(write(churn, Random::mix(++seed)));
+  for (unsigned i = 0; i < options.readers; ++i) churn.spawn(hold_snapshots(churn, Random::mix(++seed)));
   const auto resident = watch(churn, options.seconds);
-  churn.stop = true;
-  pool.join();
-  if (churn.failure) std::rethrow_exception(churn.failure);
 
   const bool level = stays_level(resident, options.warm_seconds());
   fmt::print("{} wrong values; {}\n", churn.wrong.load(), level ? "memory stayed level" : "MEMORY DID NOT STAY LEVEL");
