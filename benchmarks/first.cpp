@@ -53,24 +53,24 @@ struct ShortPlainSession : FluxPlainSession<K, V> {
 namespace {
 
 template <class Store>
-System system_of(std::string id, std::string name) {
+System system_with(std::string id, std::string name) {
   return {.id = std::move(id),
           .name = std::move(name),
           .version = {},
           .caveat = {},
-          .abilities = Store::Session::k_abilities,
+          .abilities = {Store::Session::k_abilities},
           .open = [](Kind) { return std::make_unique<StoreInstance<Store>>(); }};
 }
 
 std::vector<System> systems_of_first() {
   using U = std::uint64_t;
   return {
-    system_of<FluxStore<U, U, ShortSession>>("fluxmap", "fluxmap"),
-        system_of<FluxStore<U, U, ShortManualSession>>("manual", "begin/commit"),
-        system_of<FluxStore<U, U, ShortPlainSession>>("plain", "without coroutine"),
-        system_of<LockedStore<std::map<U, U, std::less<>>>>("map", "std::map+shared_mutex"),
+    system_with<FluxStore<U, U, ShortSession>>("fluxmap", "fluxmap"),
+        system_with<FluxStore<U, U, ShortManualSession>>("manual", "begin/commit"),
+        system_with<FluxStore<U, U, ShortPlainSession>>("plain", "without coroutine"),
+        system_with<LockedStore<std::map<U, U, std::less<>>>>("map", "std::map+shared_mutex"),
 #if FLUXMAP_BENCH_TBB
-        system_of<TbbStore<U, U>>("tbb", "tbb::concurrent_map"),
+        system_with<TbbStore<U, U>>("tbb", "tbb::concurrent_map"),
 #endif
   };
 }
@@ -158,10 +158,7 @@ int run(const SuiteOptions& options, const std::string& only) {
   fmt::print("{} entries uint64 -> uint64, {} rounds of {} s, seed {}\n", options.entries.front(), options.rounds,
              options.seconds, options.seed);
   print_machine();
-  Measurement measurement(options, systems);
-  Measurement::print_cell_heading();
-  measurement.measure(groups);
-  const auto& cells = measurement.cells();
+  const auto cells = measure(options, systems, groups);
   print_comparison(groups, cells);
   print_forms(groups, cells);
   print_load_warning(cells);

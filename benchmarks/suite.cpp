@@ -80,10 +80,7 @@ int run(const SuiteOptions& options) {
     weights = measure_weights(systems, planner.usual_systems(), kinds, entries);
   }
 
-  Measurement measurement(options, systems);
-  if (!groups.empty()) Measurement::print_cell_heading();
-  measurement.measure(groups);
-  const auto& cells = measurement.cells();
+  const auto cells = measure(options, systems, groups);
 
   std::vector<IdlePoint> idle;
   if (planner.wants("idle")) idle = measure_idle({0, 10, 100, 1000, 10'000}, 2 * options.rounds + 1, options.seed);

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "../support/workload.hpp"
+#include "../support/zipf.hpp"
 #include "workloads.hpp"
-#include "zipf.hpp"
 
 #include <algorithm>
 #include <cstddef>

@@ -66,7 +66,7 @@ inline void print_rates(const Cells& cells, const std::vector<System>& systems) 
 inline void print_tails(const Cells& cells, const std::vector<System>& systems) {
   print_side_by_side(cells, systems, "Latency in nanoseconds: p50 / p99.9", [](const Cell* cell) -> std::string {
     if (cell == nullptr) return "-";
-    return fmt::format("{:.0f} / {:.0f}", cell->latencies.quantile(0.5), cell->latencies.quantile(0.999));
+    return fmt::format("{:.0f} / {:.0f}", cell->latencies.p50, cell->latencies.p999);
   });
 }
 
@@ -87,7 +87,7 @@ inline void print_sides(const Cells& cells, const std::vector<System>& systems) 
     const auto system = std::find_if(systems.begin(), systems.end(), [&](const auto& s) { return s.id == key.system; });
     fmt::print("{:<16}{:>4}  {:<22}{:>14.0f}{:>14.0f}{:>12}{:>16.0f}{:>16.3f}\n", info_of(key.workload).name,
                key.threads, system->name, rate, alone, alone > 0 ? fmt::format("{:.2f}", rate / alone) : "-",
-               cell.side_rate(), cell.latencies.largest() / 1e6);
+               cell.side_rate(), cell.latencies.max / 1e6);
   }
 }
 
@@ -98,9 +98,8 @@ inline void print_idle(const std::vector<IdlePoint>& points) {
   fmt::print("{:>8}{:>10}{:>8}{:>12}{:>8}{:>18}{:>8}\n", "open", "get", "ratio", "overwrite", "ratio",
              "transfer (2r 2w)", "ratio");
   for (const auto& point : points) {
-    fmt::print("{:>8}{:>10.0f}{:>8.3f}{:>12.0f}{:>8.3f}{:>18.0f}{:>8.3f}\n", point.open, point.get.median,
-               point.get_ratio, point.overwrite.median, point.overwrite_ratio, point.transfer.median,
-               point.transfer_ratio);
+    fmt::print("{:>8}{:>10.0f}{:>8.3f}{:>12.0f}{:>8.3f}{:>18.0f}{:>8.3f}\n", point.open, point.get_ns, point.get_ratio,
+               point.overwrite_ns, point.overwrite_ratio, point.transfer_ns, point.transfer_ratio);
   }
 }
 
@@ -113,9 +112,8 @@ inline void print_versions(const std::vector<VersionsPoint>& points) {
   fmt::print("{:>12}{:>10}{:>16}{:>12}{:>12}{:>18}{:>16}\n", "overwrites", "get", "get, snapshot", "scan 100",
              "overwrite", "versions kept", "bytes/entry");
   for (const auto& point : points) {
-    fmt::print("{:>12}{:>10.0f}{:>16.0f}{:>12.0f}{:>12.0f}{:>18}{:>16.1f}\n", point.overwrites, point.get.median,
-               point.old_get.median, point.scan.median, point.overwrite.median, point.pinned_versions,
-               point.memory_bytes_per_entry);
+    fmt::print("{:>12}{:>10.0f}{:>16.0f}{:>12.0f}{:>12.0f}{:>18}{:>16.1f}\n", point.overwrites, point.get_ns,
+               point.old_get_ns, point.scan_ns, point.overwrite_ns, point.pinned_versions, point.bytes_per_entry);
   }
 }
 

@@ -1,6 +1,8 @@
 // The workloads by name, and what each asks of a system.
 #pragma once
 
+#include <boost/describe.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -63,6 +65,8 @@ struct WorkloadInfo {
   bool money = false;                // the sum of all balances is known beforehand
   bool numbers = false;              // needs uint64 keys and values
 };
+
+BOOST_DESCRIBE_STRUCT(WorkloadInfo, (), (name, meaning))
 
 inline constexpr std::string_view k_mean_sums =
     "even threads: read-only sum of 1000 neighbouring balances; odd threads: transfers among these. Counted: sums";

@@ -42,7 +42,6 @@ class KeySpace {
 
   std::size_t entries() const { return entries_; }
   Key present(std::uint64_t index) const { return index * stride_; }
-  static Key fresh(Random& random) { return (random() % k_end) | 1; }
   static Key end() { return k_end; }  // beyond every key
 
   // The indexes of the present keys in a random order: the order in which every system is filled.
