@@ -1,24 +1,19 @@
 // Does memory stay where it is under hours of overwrites, removes and inserts of values of all sizes, with snapshots
 // that are held for seconds?
 //
-//   churn [--seconds N] [--policy none|lru|lfu|arc|random] [--threads N] [--keys N] [--limit-mib N] [--readers N]
-//         [--seed N]
-//
 // The exit code is 1 if, after the warm-up (a minute; a tenth of a shorter run, but ten seconds if it can be), the
 // resident memory is ever a fifth more or less than it was at the end of that, or if anything read was wrong.
 #include "support/command_line.hpp"
 #include "support/limited_database.hpp"
+#include "support/long_run.hpp"
 #include "support/machine.hpp"
-#include "support/process.hpp"
 #include "support/statistics.hpp"
 #include "support/workload.hpp"
 
 #include <fluxmap/fluxmap.hpp>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <fmt/format.h>
@@ -27,79 +22,28 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
-#include <exception>
 #include <memory>
-#include <mutex>
-#include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
 namespace fluxmap_bench {
 namespace {
 
-using TextMap = fluxmap::Database<std::uint64_t, std::string>;
-
-constexpr std::string_view k_usage =
-    "usage: churn [options]\n"
-    "\n"
-    "  --seconds N    how long (default 60)\n"
-    "  --policy P     none (no limit, the default), lru, lfu, arc or random\n"
-    "  --threads N    threads of the pool (default 4)\n"
-    "  --keys N       different keys (default 50000)\n"
-    "  --limit-mib N  the limit, where there is one (default 16)\n"
-    "  --readers N    snapshots held at a time (default 4)\n"
-    "  --seed N       seed of the random numbers (default 1)\n";
-
 struct Options {
   unsigned seconds = 60;
-  std::optional<Policy> policy;
+  std::string policy = "none";
   unsigned threads = 4;
   std::size_t keys = 50'000;
   std::size_t limit_mib = 16;
   unsigned readers = 4;
   std::uint64_t seed = 1;
-  bool help = false;
 
   // A minute, or a tenth of a shorter run, but in any case several times as long as a snapshot is held.
   unsigned warm_seconds() const { return std::min(60U, std::max(seconds / 10, std::min(10U, seconds / 3))); }
 };
-
-std::optional<Policy> parse_policy(std::string_view name) {
-  if (name == "none") return std::nullopt;
-  return policy_named(name);
-}
-
-Options parse(CommandLine line) {
-  Options options;
-  while (line.next()) {
-    if (line.asks_for_help()) {
-      options.help = true;
-    } else if (line.word() == "--seconds") {
-      options.seconds = line.number(3U, 1'000'000U);
-    } else if (line.word() == "--policy") {
-      options.policy = parse_policy(line.value());
-    } else if (line.word() == "--threads") {
-      options.threads = line.number(1U, 256U);
-    } else if (line.word() == "--keys") {
-      options.keys = line.number<std::size_t>(100, 100'000'000);
-    } else if (line.word() == "--limit-mib") {
-      options.limit_mib = line.number<std::size_t>(1, 1'000'000);
-    } else if (line.word() == "--readers") {
-      options.readers = line.number(0U, 1000U);
-    } else if (line.word() == "--seed") {
-      options.seed = line.number<std::uint64_t>(0, ~std::uint64_t{0});
-    } else {
-      line.refuse();
-    }
-  }
-  return options;
-}
 
 // A value begins with its key and a sum over it, so that a torn or wrong one shows.
 std::string make_text(Key key, Random& random) {
@@ -118,23 +62,14 @@ bool text_belongs_to(Key key, const std::string& text) {
          body.find_first_not_of(body.empty() ? 'x' : body.front()) == std::string_view::npos;
 }
 
-// What all coroutines share.
-struct Churn {
-  std::shared_ptr<TextMap> database;
+struct Churn : LongRun {
+  using LongRun::LongRun;
+
   std::size_t keys = 0;
-  std::atomic<bool> stop{false};
-  std::atomic<std::uint64_t> operations{0};
   std::atomic<std::uint64_t> snapshots{0};  // held to their end
   std::atomic<std::uint64_t> wrong{0};
-  std::mutex mutex;
-  std::exception_ptr failure;  // the first; guarded by mutex
 
   Key key(Random& random) const { return Random::mix(random.below(keys)); }
-  void fail(std::exception_ptr error) {
-    const std::lock_guard lock(mutex);
-    if (!failure) failure = error;
-    stop = true;
-  }
 };
 
 asio::awaitable<void> write(Churn& churn, std::uint64_t seed) {
@@ -193,31 +128,24 @@ asio::awaitable<void> hold_snapshots(Churn& churn, std::uint64_t seed) {
 std::shared_ptr<TextMap> make_database(const Options& options) {
   auto builder = TextMap::builder();
   builder.auto_vacuum({.interval = std::chrono::milliseconds(500)});
-  if (options.policy) builder.max_memory(options.limit_mib << 20).eviction(options.policy->eviction);
+  if (options.policy != "none") {
+    builder.max_memory(options.limit_mib << 20).eviction(policy_named(options.policy).eviction);
+  }
   return builder.build();
 }
 
-constexpr double k_mib = 1024.0 * 1024.0;
-
-void print_line(const Churn& churn, unsigned second, double resident) {
-  const auto stats = churn.database->stats();
-  fmt::print("{:>8} {:>10.1f} {:>10.1f} {:>8} {:>10} {:>10} {:>12} {:>12} {:>12}\n", second, resident,
-             static_cast<double>(stats.memory_bytes) / k_mib, stats.keys, stats.versions, churn.snapshots.load(),
-             churn.operations.load(), stats.evictions, stats.vacuumed_versions);
-  std::fflush(stdout);
-}
-
-// Looks once a second; the resident MiB of each.
-std::vector<double> watch(const Churn& churn, unsigned seconds) {
+// The resident MiB of each second.
+std::vector<double> watch(Churn& churn, unsigned seconds) {
   fmt::print("{:>8} {:>10} {:>10} {:>8} {:>10} {:>10} {:>12} {:>12} {:>12}\n", "second", "resident", "counted", "keys",
              "versions", "snapshots", "operations", "evictions", "vacuumed");
   std::vector<double> resident;
-  const auto start = std::chrono::steady_clock::now();
-  for (unsigned second = 1; second <= seconds && !churn.stop; ++second) {
-    std::this_thread::sleep_until(start + std::chrono::seconds(second));
-    resident.push_back(static_cast<double>(resident_bytes()) / k_mib);
-    if (second * 10 / seconds != (second - 1) * 10 / seconds) print_line(churn, second, resident.back());
-  }
+  churn.watch(seconds, 10, [&](unsigned second, double mib, const fluxmap::Stats& stats, bool line) {
+    resident.push_back(mib);
+    if (!line) return;
+    fmt::print("{:>8} {:>10.1f} {:>10.1f} {:>8} {:>10} {:>10} {:>12} {:>12} {:>12}\n", second, mib,
+               mebibytes(stats.memory_bytes), stats.keys, stats.versions, churn.snapshots.load(),
+               churn.operations.load(), stats.evictions, stats.vacuumed_versions);
+  });
   return resident;
 }
 
@@ -236,25 +164,14 @@ int run(const Options& options) {
   const auto machine = this_machine();
   fmt::print("{}, {}, {}\n{} keys, values of 8 to 1000 bytes, {} threads, {} readers, {}, seed {}\n\n",
              machine.compiler, machine.flags, machine.date, options.keys, options.threads, options.readers,
-             options.policy ? fmt::format("{} at {} MiB", options.policy->name, options.limit_mib) : "no limit",
+             options.policy == "none" ? "no limit" : fmt::format("{} at {} MiB", options.policy, options.limit_mib),
              options.seed);
-  Churn churn;
-  churn.database = make_database(options);
+  Churn churn(make_database(options), options.threads);
   churn.keys = options.keys;
-  asio::thread_pool pool(options.threads);
-  const auto spawn = [&](asio::awaitable<void> work) {
-    asio::co_spawn(pool, std::move(work), [&churn](std::exception_ptr error) {
-      if (error) churn.fail(error);
-    });
-  };
   std::uint64_t seed = options.seed;
-  for (unsigned i = 0; i < 4 * options.threads; ++i) spawn(write(churn, Random::mix(++seed)));
-  for (unsigned i = 0; i < options.readers; ++i) spawn(hold_snapshots(churn, Random::mix(++seed)));
-
+  for (unsigned i = 0; i < 4 * options.threads; ++i) churn.spawn(write(churn, Random::mix(++seed)));
+  for (unsigned i = 0; i < options.readers; ++i) churn.spawn(hold_snapshots(churn, Random::mix(++seed)));
   const auto resident = watch(churn, options.seconds);
-  churn.stop = true;
-  pool.join();
-  if (churn.failure) std::rethrow_exception(churn.failure);
 
   const bool level = stays_level(resident, options.warm_seconds());
   fmt::print("{} wrong values; {}\n", churn.wrong.load(), level ? "memory stayed level" : "MEMORY DID NOT STAY LEVEL");
@@ -266,5 +183,14 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace fluxmap_bench;
-  return run_program("churn", k_usage, argc, argv, parse, run);
+  Options options;
+  CommandLine line("churn", "Does memory stay where it is under hours of overwrites, removes and inserts?");
+  line.number("--seconds", options.seconds, 3U, 1'000'000U, "how long");
+  line.text("--policy", options.policy, "of eviction; none: no limit", {"none", "lru", "lfu", "arc", "random"});
+  line.number("--threads", options.threads, 1U, 256U, "of the pool");
+  line.number<std::uint64_t>("--keys", options.keys, 100, 100'000'000, "different ones");
+  line.number<std::uint64_t>("--limit-mib", options.limit_mib, 1, 1'000'000, "the limit, where there is one");
+  line.number("--readers", options.readers, 0U, 1000U, "snapshots held at a time");
+  line.seed(options.seed);
+  return line.run(argc, argv, [&] { return run(options); });
 }

@@ -12,7 +12,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -21,11 +20,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "support/command_line.hpp"
+#include "support/run_here.hpp"
 #include "support/statistics.hpp"
 
 namespace {
@@ -34,6 +35,7 @@ namespace asio = boost::asio;
 using Database = fluxmap::Database<std::uint64_t, std::uint64_t>;
 using Clock = std::chrono::steady_clock;
 using boost::system::error_code;
+using fluxmap_bench::run_here;
 
 constexpr std::size_t k_record_bytes = 48;  // what one insert takes in the log: header, kind, key, value, padding
 constexpr std::uint64_t k_keys = 100'000;
@@ -89,20 +91,12 @@ double raw_rate(double seconds, bool sync) {
   return static_cast<double>(count) / elapsed;
 }
 
-asio::awaitable<void> inserts(Database& database, std::uint64_t seed, Clock::time_point end, std::uint64_t& count) {
+// `every`: how many inserts between two looks at the clock, a power of two.
+asio::awaitable<void> inserts(Database& database, std::uint64_t seed, Clock::time_point end, std::uint64_t every,
+                              std::uint64_t& count) {
   auto handle = database.handle();
   std::uint64_t key = seed * 0x9e3779b97f4a7c15ULL;
-  while ((count & 63U) != 0 || Clock::now() < end) {
-    key = key * 6364136223846793005ULL + 1442695040888963407ULL;
-    co_await handle.insert((key >> 32) % k_keys, count);
-    ++count;
-  }
-}
-asio::awaitable<void> timed_inserts(Database& database, std::uint64_t seed, Clock::time_point end,
-                                    std::uint64_t& count) {  // looks at the clock each time: syncs are slow
-  auto handle = database.handle();
-  std::uint64_t key = seed * 0x9e3779b97f4a7c15ULL;
-  while (Clock::now() < end) {
+  while ((count & (every - 1)) != 0 || Clock::now() < end) {
     key = key * 6364136223846793005ULL + 1442695040888963407ULL;
     co_await handle.insert((key >> 32) % k_keys, count);
     ++count;
@@ -118,9 +112,7 @@ double insert_rate(Kind kind, unsigned coroutines, double seconds) {
   const auto start = Clock::now();
   const auto end = start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   for (unsigned i = 0; i < coroutines; ++i) {
-    asio::co_spawn(context,
-                   kind == Kind::full ? timed_inserts(*database, i + 1, end, counts[i])
-                                      : inserts(*database, i + 1, end, counts[i]),
+    asio::co_spawn(context, inserts(*database, i + 1, end, kind == Kind::full ? 1 : 64, counts[i]),  // syncs are slow
                    [&](std::exception_ptr e) {
                      if (e) failure = e;
                    });
@@ -128,17 +120,7 @@ double insert_rate(Kind kind, unsigned coroutines, double seconds) {
   context.run();
   const double elapsed = seconds_since(start);
   if (failure) std::rethrow_exception(failure);
-  std::uint64_t sum = 0;
-  for (const std::uint64_t count : counts) sum += count;
-  return static_cast<double>(sum) / elapsed;
-}
-
-void run(asio::awaitable<void> work) {
-  asio::io_context context(1);
-  std::exception_ptr failure;
-  asio::co_spawn(context, std::move(work), [&](std::exception_ptr e) { failure = e; });
-  context.run();
-  if (failure) std::rethrow_exception(failure);
+  return static_cast<double>(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0})) / elapsed;
 }
 
 asio::awaitable<void> fill(Database& database, std::uint64_t entries) {
@@ -152,9 +134,9 @@ asio::awaitable<void> fill(Database& database, std::uint64_t entries) {
 double open_seconds(std::uint64_t entries, bool checkpoint) {
   {
     auto database = open(Kind::relaxed);
-    run(fill(*database, entries));
-    if (checkpoint) run(database->checkpoint());
-    run(database->close());
+    run_here(fill(*database, entries));
+    if (checkpoint) run_here(database->checkpoint());
+    run_here(database->close());
   }
   const auto start = Clock::now();
   auto database = open(Kind::relaxed, false);
@@ -233,20 +215,13 @@ int report(unsigned rounds) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    g_directory = argc > 1 ? argv[1] : "durability-benchmark";
-    unsigned rounds = 3;
-    if (argc > 2) {
-      const std::string_view text = argv[2];
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rounds);
-      if (error != std::errc{} || end != text.data() + text.size() || rounds == 0) {
-        fmt::print(stderr, "usage: durability [directory [rounds]]\n");
-        return 2;
-      }
-    }
+  std::string directory = "durability-benchmark";
+  unsigned rounds = 3;
+  fluxmap_bench::CommandLine line("durability", "What does durability cost?");
+  line.text("directory", directory, "is emptied");
+  line.number("rounds", rounds, 1U, 1000U, "of which the median counts");
+  return line.run(argc, argv, [&] {
+    g_directory = directory;
     return report(rounds);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "durability: {}\n", error.what());
-    return 1;
-  }
+  });
 }

@@ -1,137 +1,173 @@
 // How does fluxmap compare with std::map under a std::shared_mutex and (FLUXMAP_BENCH_TBB=1) with
-// tbb::concurrent_map? And what does awaiting an insert cost beside the same insert without a coroutine?
-#include "support/coroutine_work.hpp"
-#include "support/flux_map.hpp"
-#include "support/locked_map.hpp"
-#include "support/machine.hpp"
-#include "support/measure.hpp"
-#include "support/options.hpp"
-#include "support/plain_work.hpp"
-#include "support/report.hpp"
-#include "support/results.hpp"
+// tbb::concurrent_map? And what does awaiting an insert cost beside the same insert without a coroutine? The suite in
+// small: as much of it as is compiled in half a minute.
+#include "peers/fluxmap.hpp"
+#include "peers/locked_map.hpp"
+#include "suite/instance.hpp"
+#include "suite/measure.hpp"
+#include "suite/tables.hpp"
+#include "support/command_line.hpp"
 
 #ifndef FLUXMAP_BENCH_TBB
 #define FLUXMAP_BENCH_TBB 0
 #endif
 #if FLUXMAP_BENCH_TBB
-#include "support/tbb_map.hpp"
+#include "peers/tbb_map.hpp"
 #endif
 
 #include <fmt/format.h>
 
-#include <cstdio>
-#include <fstream>
-#include <stdexcept>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace fluxmap_bench {
+
+inline constexpr Abilities k_short{.removes = false, .updates = false, .begins = false, .everything = false};
+
+template <class K, class V>
+struct ShortSession : FluxSession<K, V> {
+  using FluxSession<K, V>::FluxSession;
+  static constexpr Abilities k_abilities = k_short;
+};
+template <class K, class V>
+struct ShortManualSession : FluxManualSession<K, V> {
+  using FluxManualSession<K, V>::FluxManualSession;
+  static constexpr Abilities k_abilities = k_short;
+};
+template <class K, class V>
+struct ShortPlainSession : FluxPlainSession<K, V> {
+  using FluxPlainSession<K, V>::FluxPlainSession;
+  static constexpr Abilities k_abilities{.removes = false,
+                                         .updates = false,
+                                         .transactions = false,
+                                         .snapshots = false,
+                                         .begins = false,
+                                         .everything = false};
+};
+
 namespace {
 
-bool takes_part(Column column, Row row) {
-  switch (column) {
-    case Column::fluxmap:
-    case Column::locked_map:
-      return true;
-    case Column::fluxmap_other_form:
-      return row == Row::insert || row == Row::overwrite || row == Row::transfer;
-    case Column::tbb_map:
-      return FLUXMAP_BENCH_TBB && row != Row::transfer;
-  }
-  return false;
+template <class Store>
+System system_with(std::string id, std::string name) {
+  return {.id = std::move(id),
+          .name = std::move(name),
+          .version = {},
+          .caveat = {},
+          .abilities = {Store::Session::k_abilities},
+          .open = [](Kind) { return std::make_unique<StoreInstance<Store>>(); }};
 }
 
-Outcome measure_column(Column column, const Setup& setup, Row row, unsigned threads, std::uint64_t seed) {
-  switch (column) {
-    case Column::fluxmap:
-      return measure<FluxMap>(setup, row, threads, seed, awaited_work);
-    case Column::fluxmap_other_form:
-      return measure<FluxMap>(setup, row, threads, seed, other_form_work);
-    case Column::locked_map:
-      return measure<LockedMap>(setup, row, threads, seed, plain_work<LockedMap>);
-    case Column::tbb_map:
+std::vector<System> systems_of_first() {
+  using U = std::uint64_t;
+  return {
+      system_with<FluxStore<U, U, ShortSession>>("fluxmap", "fluxmap"),
+      system_with<FluxStore<U, U, ShortManualSession>>("manual", "begin/commit"),
+      system_with<FluxStore<U, U, ShortPlainSession>>("plain", "without coroutine"),
+      system_with<LockedStore<std::map<U, U, std::less<>>>>("map", "std::map+shared_mutex"),
 #if FLUXMAP_BENCH_TBB
-      return measure<TbbMap>(setup, row, threads, seed, plain_work<TbbMap>);
-#else
-      break;
+      system_with<TbbStore<U, U>>("tbb", "tbb::concurrent_map"),
 #endif
-  }
-  throw std::logic_error("this system was not compiled in");
+  };
 }
 
-// One line of the table. The systems take turns, so that whatever else the machine does hits all of them alike.
-Line measure_line(const Options& options, const Setup& setup, const RowInfo& row, unsigned threads) {
-  Line line{.row = row, .threads = threads, .cells = {}};
-  for (unsigned round = 0; round < options.rounds; ++round) {
-    for (std::size_t i = 0; i < k_columns; ++i) {
-      const auto column = static_cast<Column>(i);
-      if (!takes_part(column, row.row)) continue;
-      const std::uint64_t seed = Random::mix(options.seed * 1000 + round);  // the same keys for every system
-      line.cell(column).rounds.push_back(measure_column(column, setup, row.row, threads, seed));
-    }
-    show_progress(fmt::format("{}, {} threads, round {} of {}", row.name, threads, round + 1, options.rounds));
-  }
-  return line;
+// The other form of the same call of fluxmap: empty where there is none.
+std::string other_form(Workload workload) {
+  if (workload == Workload::transfer_low) return "manual";
+  return workload == Workload::insert_random || workload == Workload::overwrite ? "plain" : "";
 }
 
-std::uint64_t wrong_answers(const std::vector<Line>& lines) {
-  std::uint64_t wrong = 0;
-  for (const auto& line : lines) {
-    for (std::size_t i = 0; i < k_columns; ++i) {
-      for (const auto& one : line.cells[i].rounds) {
-        if (one.wrong == 0) continue;
-        wrong += one.wrong;
-        fmt::print(stderr, "WRONG: {}, {} threads, {}: {} wrong answers\n", line.row.name, line.threads,
-                   column_name(static_cast<Column>(i)), one.wrong);
-      }
-    }
+std::vector<Group> groups_of(const SuiteOptions& options, const std::string& only) {
+  std::vector<Group> groups;
+  for (const auto workload : {Workload::get, Workload::insert_random, Workload::overwrite, Workload::mixed,
+                              Workload::transfer_low, Workload::scan_100}) {
+    if (!info_of(workload).name.starts_with(only)) continue;
+    Group group{.section = {},
+                .workload = workload,
+                .kind = Kind::u64_u64,
+                .entries = options.entries.front(),
+                .threads = options.threads,
+                .systems = {"fluxmap", "map"}};
+    if (FLUXMAP_BENCH_TBB) group.systems.push_back("tbb");
+    if (const auto other = other_form(workload); !other.empty()) group.systems.push_back(other);
+    groups.push_back(std::move(group));
   }
-  return wrong;
+  if (groups.empty()) throw UsageError(fmt::format("no row begins with '{}'", only));
+  return groups;
 }
 
-std::uint64_t checksum_of(const std::vector<Line>& lines) {
-  std::uint64_t sum = 0;
-  for (const auto& line : lines) {
-    for (const auto& cell : line.cells) {
-      for (const auto& one : cell.rounds) sum += one.checksum;
+// f(workload, threads, cell of) for each line of a table.
+template <class F>
+void for_each_line(const std::vector<Group>& groups, const Cells& cells, F f) {
+  for (const auto& group : groups) {
+    for (const unsigned threads : group.threads) {
+      f(group.workload, threads, [&, threads](const std::string& system) {
+        return find_cell(cells, {group.workload, group.kind, group.entries, threads, system});
+      });
     }
   }
-  return sum;
 }
 
-int run(const Options& options) {
-  const auto machine = this_machine();
-  fmt::print("{} entries uint64 -> uint64, {} rounds of {} s, seed {}\n", options.entries, options.rounds,
+void print_comparison(const std::vector<Group>& groups, const Cells& cells) {
+  fmt::print("\nMillions of operations per second, all threads together: median (spread of the rounds)\n\n");
+  fmt::print("{:<14} {:>7} {:>16} {:>22} {:>20} {:>12} {:>12}\n", "", "threads", "fluxmap", "std::map+shared_mutex",
+             "tbb::concurrent_map", "flux / map", "flux / tbb");
+  for_each_line(groups, cells, [](Workload workload, unsigned threads, auto cell_of) {
+    const Cell* const ours = cell_of("fluxmap");
+    const auto ratio = [&](const Cell* theirs) {
+      if (ours == nullptr || theirs == nullptr) return std::string("-");
+      return fmt::format("{:.2f}x", ours->rate().median / theirs->rate().median);
+    };
+    fmt::print("{:<14} {:>7} {:>16} {:>22} {:>20} {:>12} {:>12}\n", info_of(workload).name, threads, rate_text(ours),
+               rate_text(cell_of("map")), rate_text(cell_of("tbb")), ratio(cell_of("map")), ratio(cell_of("tbb")));
+  });
+}
+
+void print_forms(const std::vector<Group>& groups, const Cells& cells) {
+  fmt::print("\nTwo forms of the same operation of fluxmap, processor time of each in nanoseconds\n\n");
+  fmt::print("{:<14} {:>7}  {:<24} {:>8}  {:<18} {:>8}  {:>10}\n", "", "threads", "form", "ns", "other form", "ns",
+             "difference");
+  for_each_line(groups, cells, [](Workload workload, unsigned threads, auto cell_of) {
+    const Cell* const ours = cell_of("fluxmap");
+    const Cell* const other = cell_of(other_form(workload));
+    if (ours == nullptr || other == nullptr) return;
+    const bool transfer = workload == Workload::transfer_low;
+    const double ns = ours->cpu_nanoseconds(), other_ns = other->cpu_nanoseconds();
+    fmt::print("{:<14} {:>7}  {:<24} {:>8.0f}  {:<18} {:>8.0f}  {:>+10.0f}\n", info_of(workload).name, threads,
+               transfer ? "handle.transaction(f)" : "co_await handle.insert", ns,
+               transfer ? "begin(), commit()" : "without coroutine", other_ns, ns - other_ns);
+  });
+}
+
+constexpr std::string_view k_footnote =
+    "\nThe three do not do the same. fluxmap: serializable transactions and snapshots, in memory here, default\n"
+    "options; writes are awaited on one io_context for each thread, reads are plain calls. std::map+shared_mutex: one\n"
+    "lock for everything; a reader holds up every writer for as long as it reads; no snapshots, no rollback, and no\n"
+    "atomicity beyond what one lock scope holds; its transfer runs under the exclusive lock. tbb::concurrent_map:\n"
+    "single operations only, no transactions (so no transfer), no snapshots (a scan may see half of what another\n"
+    "thread does), no concurrent erase; its values are atomics because it cannot overwrite others, and an overwrite\n"
+    "is then one store.\n";
+
+int run(const SuiteOptions& options, const std::string& only) {
+  const auto groups = groups_of(options, only);
+  const auto systems = systems_of_first();
+  fmt::print("{} entries uint64 -> uint64, {} rounds of {} s, seed {}\n", options.entries.front(), options.rounds,
              options.seconds, options.seed);
-  fmt::print("{}, {} hardware threads, {}\n{}, {}, {}\n", machine.processor, machine.hardware_threads, machine.system,
-             machine.compiler, machine.flags, machine.date);
-  std::fflush(stdout);
-
-  const Setup setup{.entries = options.entries,
-                    .fill_order = KeySpace(options.entries).fill_order(),
-                    .seconds = std::chrono::duration<double>(options.seconds)};
-  std::vector<Line> lines;
-  for (const auto& row : k_rows) {
-    if (!row.name.starts_with(options.only)) continue;
-    for (const unsigned threads : options.threads) lines.push_back(measure_line(options, setup, row, threads));
+  print_machine();
+  const auto cells = measure(options, systems, groups);
+  print_comparison(groups, cells);
+  print_forms(groups, cells);
+  print_load_warning(cells);
+  fmt::print("\n");
+  for (const auto& group : groups) {
+    fmt::print("{:<14} {}\n", info_of(group.workload).name, info_of(group.workload).meaning);
   }
-  show_progress("");
-  if (lines.empty()) throw UsageError(fmt::format("no row begins with '{}'", options.only));
-
-  print_comparison(lines);
-  print_forms(lines);
-  print_load_warning(lines);
-  print_footnotes(lines);
-  fmt::print("\nchecksum of all answers: {:016x}\n", checksum_of(lines));
-  if (!options.json.empty()) {
-    std::ofstream out(options.json);
-    out << json_text(options, machine, lines);
-    if (!out.flush()) throw std::runtime_error("cannot write " + options.json);
-  }
-  const auto wrong = wrong_answers(lines);
-  fmt::print("{}\n", wrong == 0 ? "every answer and every final content was right" : "THERE WERE WRONG ANSWERS");
-  return wrong == 0 ? 0 : 1;
+  fmt::print("{}", k_footnote);
+  return report_wrong(cells);
 }
 
 }  // namespace
@@ -139,5 +175,22 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace fluxmap_bench;
-  return run_program("first", k_help, argc, argv, parse_options, run);
+  SuiteOptions options;
+  options.threads = {1, std::max(2U, std::thread::hardware_concurrency())};
+  options.seconds = 0.4;
+  options.rounds = 5;
+  std::uint64_t entries = 100'000;
+  std::string only;
+  CommandLine line("first", "How does fluxmap compare with std::map under a lock and with tbb::concurrent_map?");
+  line.number<std::uint64_t>("--entries", entries, 1000, 100'000'000, "in the map");
+  line.numbers("--threads", options.threads, 1U, 256U, "instead of 1 and all processors");
+  line.flag("--quick", [&] { options.seconds = 0.1, options.rounds = 3; }, "the same as --seconds 0.1 --rounds 3");
+  line.number("--seconds", options.seconds, 0.001, 3600.0, "measured time of each cell and round");
+  line.number("--rounds", options.rounds, 1U, 1000U, "of which the median counts");
+  line.text("--only", only, "measure only the rows whose names begin so");
+  line.seed(options.seed);
+  return line.run(argc, argv, [&] {
+    options.entries = {entries};
+    return run(options, only);
+  });
 }

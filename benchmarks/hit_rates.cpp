@@ -1,16 +1,14 @@
 // How near do the eviction policies come to their definitions? The same traces through exact simulations and through a
 // database used as a look-aside cache: get, and on a miss insert.
 //
-//   hit_rates [--seed N] [--requests N] [--keys N] [--svg FILE]
-//
 // The simulated cache has as many entries as the database held on average. The exit code is 1 if any hit rate is more
 // than three points from the exact one, or if a database held more entries than its limit is for.
+#include "report/line_chart.hpp"
 #include "support/cache_simulators.hpp"
 #include "support/cache_traces.hpp"
 #include "support/command_line.hpp"
 #include "support/limited_database.hpp"
 #include "support/machine.hpp"
-#include "support/svg_plot.hpp"
 
 #include <fmt/format.h>
 
@@ -33,41 +31,12 @@ namespace {
 constexpr std::array<double, 5> k_cache_percents{1, 2, 5, 10, 20};  // of the population
 constexpr double k_allowed_points = 3;
 
-constexpr std::string_view k_usage =
-    "usage: hit_rates [options]\n"
-    "\n"
-    "  --seed N      seed of the traces (default 1)\n"
-    "  --requests N  requests of each trace, scans not counted (default 2000000)\n"
-    "  --keys N      keys in the population (default 1000000)\n"
-    "  --svg FILE    also draw the hit rates\n";
-
 struct Options {
   std::uint64_t seed = 1;
   std::size_t requests = 2'000'000;
   std::size_t keys = 1'000'000;
   std::string svg;
-  bool help = false;
 };
-
-Options parse(CommandLine line) {
-  Options options;
-  while (line.next()) {
-    if (line.asks_for_help()) {
-      options.help = true;
-    } else if (line.word() == "--seed") {
-      options.seed = line.number<std::uint64_t>(0, ~std::uint64_t{0});
-    } else if (line.word() == "--requests") {
-      options.requests = line.number<std::size_t>(1000, 1'000'000'000);
-    } else if (line.word() == "--keys") {
-      options.keys = line.number<std::size_t>(1000, 100'000'000);
-    } else if (line.word() == "--svg") {
-      options.svg = line.value();
-    } else {
-      line.refuse();
-    }
-  }
-  return options;
-}
 
 // Counts the hits of the requests that can be hits: not those of scans, and not those of the first quarter, in which
 // the cache fills.
@@ -168,28 +137,28 @@ Row measure(const std::string& name, const Trace& trace, double cache_percent, c
 }
 
 std::string svg_of(const std::vector<Row>& rows, const Options& options) {
-  Plot plot;
-  plot.title = "Hit rates of fluxmap's eviction policies against exact ones";
-  plot.subtitle = fmt::format("{} keys, {} requests, seed {}; requests of scans and the first quarter not counted",
-                              options.keys, options.requests, options.seed);
-  plot.x_label = "cache size, % of the keys";
-  plot.y_label = "hit rate, %";
-  plot.line_meaning = "exact simulation";
-  plot.mark_meaning = "fluxmap";
-  plot.x_ticks = {1, 5, 10, 15, 20};
-  plot.x_end = 21;
-  plot.y_end = 100;
-  plot.y_step = 20;
+  report::LineChart chart{
+      .title = "Hit rates of fluxmap's eviction policies against exact ones",
+      .subtitle = fmt::format("lines: exact simulation, marks: fluxmap; {} keys, {} requests, seed {}; requests of "
+                              "scans and the first quarter not counted",
+                              options.keys, options.requests, options.seed),
+      .x_label = "cache size, % of the keys",
+      .y_label = "hit rate, %",
+      .x_ticks = {{0, "0"}, {5, "5"}, {10, "10"}, {15, "15"}, {20, "20"}},
+      .log_y = false,
+      .y_ticks = {0, 20, 40, 60, 80, 100},
+      .text = report::short_number};
   for (const auto& row : rows) {
-    if (plot.panels.empty() || plot.panels.back().title != row.trace) plot.panels.push_back({row.trace, {}});
-    auto& series = plot.panels.back().series;
-    auto found = std::find_if(series.begin(), series.end(), [&](const auto& s) { return s.name == row.policy.name; });
-    if (found == series.end()) found = series.insert(found, PlotSeries{std::string(row.policy.name), {}, {}});
+    if (chart.panels.empty() || chart.panels.back().title != row.trace) chart.panels.push_back({row.trace});
+    auto& series = chart.panels.back().series;
+    const std::string name(row.policy.name);
+    auto found = std::find_if(series.begin(), series.end(), [&](const auto& one) { return one.system == name; });
+    if (found == series.end()) found = series.insert(found, {name, name});
     const double size = 100 * row.database.keys / static_cast<double>(options.keys);
-    found->line.push_back({size, row.exact});
+    found->points.push_back({size, row.exact});
     found->marks.push_back({size, row.database.percent});
   }
-  return SvgWriter(plot).text();
+  return report::LineChartWriter(chart).svg();
 }
 
 int run(const Options& options) {
@@ -234,5 +203,11 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace fluxmap_bench;
-  return run_program("hit_rates", k_usage, argc, argv, parse, run);
+  Options options;
+  CommandLine line("hit_rates", "How near do the eviction policies come to their definitions?");
+  line.seed(options.seed);
+  line.number<std::uint64_t>("--requests", options.requests, 1000, 1'000'000'000, "of each trace, but for scans");
+  line.number<std::uint64_t>("--keys", options.keys, 1000, 100'000'000, "in the population");
+  line.text("--svg", options.svg, "file to draw the hit rates into");
+  return line.run(argc, argv, [&] { return run(options); });
 }

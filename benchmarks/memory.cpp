@@ -1,4 +1,10 @@
-// What do entries weigh, and what do a memory limit, vacuum and eviction cost? Five parts, each a header in memory/.
+// What do entries weigh, and what do a memory limit, vacuum and eviction cost? Five parts, each a header in memory/:
+//
+//   rss      memory of an entry, beside std::map and tbb::concurrent_map
+//   delete   memory after everything was removed
+//   limit    inserts at a memory limit against inserts without one
+//   get      get under a memory limit against get without one
+//   latency  latency of get beside writers, vacuum and eviction
 #include "memory/get.hpp"
 #include "memory/latency.hpp"
 #include "memory/limit.hpp"
@@ -17,53 +23,8 @@
 namespace fluxmap_bench {
 namespace {
 
-constexpr std::string_view k_usage =
-    "usage: memory [rss|limit|get|delete|latency] [options]     without a part: all of them\n"
-    "\n"
-    "  rss      memory of an entry, beside std::map and tbb::concurrent_map\n"
-    "  limit    inserts at a memory limit against inserts without one\n"
-    "  get      get under a memory limit against get without one\n"
-    "  delete   memory after everything was removed\n"
-    "  latency  latency of get beside writers, vacuum and eviction\n"
-    "\n"
-    "  --entries N  entries, instead of each part's own numbers\n"
-    "  --policy P   only this one in limit: lru, lfu, arc or random\n"
-    "  --rounds N   rounds of limit, get and latency (default 9)\n"
-    "  --seconds S  of each round of latency (default 2)\n"
-    "  --seed N     seed of the random numbers (default 1)\n";
-
-bool is_part(std::string_view word) {
-  return word == "rss" || word == "limit" || word == "get" || word == "delete" || word == "latency";
-}
-
-MemoryOptions parse(CommandLine line) {
-  MemoryOptions options;
-  while (line.next()) {
-    if (line.asks_for_help()) {
-      options.help = true;
-    } else if (options.part.empty() && is_part(line.word())) {
-      options.part = line.word();
-    } else if (line.word() == "--entries") {
-      options.entries = line.number<std::size_t>(1000, 1'000'000'000);
-    } else if (line.word() == "--policy") {
-      options.policy = policy_named(line.value()).name;
-    } else if (line.word() == "--rounds") {
-      options.rounds = line.number(1U, 1000U);
-    } else if (line.word() == "--seconds") {
-      options.seconds = line.number(0.001, 3600.0);
-    } else if (line.word() == "--seed") {
-      options.seed = line.number<std::uint64_t>(0, ~std::uint64_t{0});
-    } else {
-      line.refuse();
-    }
-  }
-  return options;
-}
-
 int run(const MemoryOptions& options) {
-  const auto machine = this_machine();
-  fmt::print("{}, {} hardware threads, {}\n{}, {}, {}\n", machine.processor, machine.hardware_threads, machine.system,
-             machine.compiler, machine.flags, machine.date);
+  print_machine();
   // Those that fork come first, while the heap is small.
   const auto part = [&](std::string_view name, void (*measure)(const MemoryOptions&)) {
     if (!options.part.empty() && options.part != name) return;
@@ -84,5 +45,13 @@ int run(const MemoryOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace fluxmap_bench;
-  return run_program("memory", k_usage, argc, argv, parse, run);
+  MemoryOptions options;
+  CommandLine line("memory", "What do entries weigh, and what do a memory limit, vacuum and eviction cost?");
+  line.text("part", options.part, "instead of all", {"rss", "delete", "limit", "get", "latency"});
+  line.number<std::uint64_t>("--entries", options.entries, 1000, 1'000'000'000, "instead of each part's own numbers");
+  line.text("--policy", options.policy, "only this one in limit", {"lru", "lfu", "arc", "random"});
+  line.number("--rounds", options.rounds, 1U, 1000U, "of limit, get and latency");
+  line.number("--seconds", options.seconds, 0.001, 3600.0, "of each round of latency");
+  line.seed(options.seed);
+  return line.run(argc, argv, [&] { return run(options); });
 }

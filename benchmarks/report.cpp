@@ -5,11 +5,10 @@
 #include "report/results.hpp"
 #include "report/sections.hpp"
 #include "report/svg.hpp"
+#include "support/command_line.hpp"
 
 #include <fmt/format.h>
 
-#include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
@@ -64,15 +63,15 @@ void run(const std::string& input, const std::filesystem::path& directory) {
 }  // namespace fluxmap_bench::report
 
 int main(int argc, char** argv) {
-  if (argc != 3 || std::string_view(argv[1]).starts_with('-')) {
-    fmt::print(stderr, "usage: report results.json directory\n");
-    return 2;
-  }
-  try {
-    fluxmap_bench::report::run(argv[1], argv[2]);
+  using namespace fluxmap_bench;
+  std::string results, directory;
+  CommandLine line("report", "What did the suite measure? Makes a page and drawings of its file of results.");
+  line.text("results", results, "the file, results.json");
+  line.text("directory", directory, "where they go");
+  line.require("results");
+  line.require("directory");
+  return line.run(argc, argv, [&] {
+    report::run(results, directory);
     return 0;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "report: {}\n", error.what());
-    return 1;
-  }
+  });
 }

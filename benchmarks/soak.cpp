@@ -1,7 +1,5 @@
 // Does a database that lives for long grow? The uses that piled something up once, each for as long as one likes.
 //
-//   soak queue|busy|cache [--minutes N] [--seed N]
-//
 //   queue  two coroutines put at the end, two take the first and remove it, in transactions; no vacuum; now and then a
 //          reader keeps a snapshot for a second
 //   busy   one coroutine inserts and removes and never lets go of its thread; vacuum runs each second
@@ -11,17 +9,14 @@
 // of them in the last tenth of the run is more than a tenth (and 2 MiB, or 2000 entries) above the greatest in its
 // second tenth.
 #include "support/command_line.hpp"
+#include "support/long_run.hpp"
 #include "support/machine.hpp"
-#include "support/process.hpp"
 #include "support/workload.hpp"
 
 #include <fluxmap/fluxmap.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <fmt/format.h>
@@ -30,70 +25,24 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
-#include <exception>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
-#include <utility>
 #include <vector>
 
 namespace fluxmap_bench {
 namespace {
 
-namespace asio = boost::asio;
 using namespace std::chrono_literals;
-using TextMap = fluxmap::Database<std::uint64_t, std::string>;
-using TextHandle = fluxmap::Handle<std::uint64_t, std::string>;
-
-constexpr std::string_view k_usage =
-    "usage: soak queue|busy|cache [options]\n"
-    "\n"
-    "  --minutes N  how long (default 60)\n"
-    "  --seed N     seed of the random numbers (default 1)\n";
 
 struct Options {
   std::string use;
   unsigned minutes = 60;
   std::uint64_t seed = 1;
-  bool help = false;
 };
 
-Options parse(CommandLine line) {
-  Options options;
-  while (line.next()) {
-    if (line.asks_for_help()) {
-      options.help = true;
-    } else if (line.word() == "--minutes") {
-      options.minutes = line.number(1U, 100'000U);
-    } else if (line.word() == "--seed") {
-      options.seed = line.number<std::uint64_t>(0, ~std::uint64_t{0});
-    } else if (line.word() == "queue" || line.word() == "busy" || line.word() == "cache") {
-      options.use = line.word();
-    } else {
-      line.refuse();
-    }
-  }
-  if (options.use.empty() && !options.help) options.help = true;
-  return options;
-}
-
-// What all coroutines share.
-struct Soak {
-  std::shared_ptr<TextMap> database;
-  std::atomic<bool> stop{false};
-  std::atomic<std::uint64_t> operations{0};
+struct Soak : LongRun {
+  using LongRun::LongRun;
   std::atomic<std::int64_t> waiting{0};  // in the queue
-  std::mutex mutex;
-  std::exception_ptr failure;  // the first; guarded by mutex
-
-  void fail(std::exception_ptr error) {
-    const std::lock_guard lock(mutex);
-    if (!failure) failure = error;
-    stop = true;
-  }
 };
 
 std::string make_text(Random& random) { return std::string(8 + random.below(200), 'x'); }
@@ -174,24 +123,17 @@ struct Sample {
   double beside_keys = 0;            // entries
 };
 
-constexpr double k_mib = 1024.0 * 1024.0;
-
-std::vector<Sample> watch(const Soak& soak, unsigned seconds) {
+std::vector<Sample> watch(Soak& soak, unsigned seconds) {
   fmt::print("{:>8} {:>10} {:>10} {:>10} {:>12} {:>10} {:>14}\n", "second", "resident", "counted", "keys",
              "beside keys", "versions", "operations");
   std::vector<Sample> samples;
-  const auto start = std::chrono::steady_clock::now();
-  for (unsigned second = 1; second <= seconds && !soak.stop; ++second) {
-    std::this_thread::sleep_until(start + std::chrono::seconds(second));
-    const auto stats = soak.database->stats();
-    const Sample sample{static_cast<double>(resident_bytes()) / k_mib, static_cast<double>(stats.memory_bytes) / k_mib,
-                        static_cast<double>(stats.entries) - static_cast<double>(stats.keys)};
-    samples.push_back(sample);
-    if (second * 20 / seconds == (second - 1) * 20 / seconds) continue;
+  soak.watch(seconds, 20, [&](unsigned second, double resident, const fluxmap::Stats& stats, bool line) {
+    const auto beside_keys = static_cast<double>(stats.entries) - static_cast<double>(stats.keys);
+    const auto& sample = samples.emplace_back(Sample{resident, mebibytes(stats.memory_bytes), beside_keys});
+    if (!line) return;
     fmt::print("{:>8} {:>10.1f} {:>10.1f} {:>10} {:>12} {:>10} {:>14}\n", second, sample.resident, sample.counted,
                stats.keys, sample.beside_keys, stats.versions, soak.operations.load());
-    std::fflush(stdout);
-  }
+  });
   return samples;
 }
 
@@ -214,33 +156,22 @@ int run(const Options& options) {
   const auto machine = this_machine();
   fmt::print("{}, {}, {}\nsoak {}, {} minutes, seed {}\n\n", machine.compiler, machine.flags, machine.date, options.use,
              options.minutes, options.seed);
-  Soak soak;
   auto builder = TextMap::builder();
   if (options.use == "busy") builder.auto_vacuum({.interval = 1s});
   if (options.use == "cache") builder.max_memory(std::size_t{16} << 20).eviction(fluxmap::Eviction::lru);
-  soak.database = builder.build();
-
-  asio::thread_pool pool(2);
-  const auto spawn = [&](asio::awaitable<void> work) {
-    asio::co_spawn(pool, std::move(work), [&soak](std::exception_ptr error) {
-      if (error) soak.fail(error);
-    });
-  };
+  Soak soak(builder.build(), 2);
   if (options.use == "queue") {
     for (std::uint64_t i = 0; i < 2; ++i) {
-      spawn(produce(soak, i, Random::mix(options.seed + i)));
-      spawn(consume(soak));
+      soak.spawn(produce(soak, i, Random::mix(options.seed + i)));
+      soak.spawn(consume(soak));
     }
-    spawn(look_now_and_then(soak));
+    soak.spawn(look_now_and_then(soak));
   } else if (options.use == "busy") {
-    spawn(keep_busy(soak, options.seed));
+    soak.spawn(keep_busy(soak, options.seed));
   } else {
-    for (std::uint64_t i = 0; i < 2; ++i) spawn(use_cache(soak, Random::mix(options.seed + i)));
+    for (std::uint64_t i = 0; i < 2; ++i) soak.spawn(use_cache(soak, Random::mix(options.seed + i)));
   }
   const auto samples = watch(soak, 60 * options.minutes);
-  soak.stop = true;
-  pool.join();
-  if (soak.failure) std::rethrow_exception(soak.failure);
 
   fmt::print("\n");
   const bool resident = stays_level(samples, "resident", &Sample::resident, 2);
@@ -254,5 +185,11 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace fluxmap_bench;
-  return run_program("soak", k_usage, argc, argv, parse, run);
+  Options options;
+  CommandLine line("soak", "Does a database that lives for long grow?");
+  line.text("use", options.use, "what it is used as", {"queue", "busy", "cache"});
+  line.require("use");
+  line.number("--minutes", options.minutes, 1U, 100'000U, "how long");
+  line.seed(options.seed);
+  return line.run(argc, argv, [&] { return run(options); });
 }

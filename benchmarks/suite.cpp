@@ -11,10 +11,10 @@
 #include "suite/targets.hpp"
 #include "suite/weights.hpp"
 #include "support/command_line.hpp"
-#include "support/machine.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -46,9 +46,7 @@ double clock_nanoseconds() {
 }
 
 void print_head(const SuiteOptions& options, double clock, const MachineScaling& scaling) {
-  const auto machine = this_machine();
-  fmt::print("{}, {} hardware threads, {}\n{}, {}, {}\n", machine.processor, machine.hardware_threads, machine.system,
-             machine.compiler, machine.flags, machine.date);
+  print_machine();
   fmt::print(
       "Of each cell {} rounds of {} s, the systems by turns in one process, a new one for each workload. In one round\n"
       "more the clock is looked at before and after each operation: latencies are of that round, and hold one look of\n"
@@ -62,31 +60,6 @@ void print_head(const SuiteOptions& options, double clock, const MachineScaling&
       scaling.arithmetic, scaling.handover_nanoseconds);
 }
 
-// A thread that had nothing to wait for but got less than its processor: other programs were running.
-void print_load_warning(const Cells& cells) {
-  double cpu_seconds = 0;
-  double seconds = 0;
-  for (const auto& [key, cell] : cells) {
-    if (key.threads != 1 || key.system.starts_with("fluxmap-")) continue;
-    for (const auto& one : cell.rounds) cpu_seconds += one.cpu_seconds, seconds += one.seconds;
-  }
-  if (seconds == 0 || cpu_seconds / seconds > 0.95) return;
-  fmt::print(
-      "\nWARNING: the machine was busy: a single thread got {:.0f} % of a processor. Times above are stretched.\n",
-      100 * cpu_seconds / seconds);
-}
-
-std::uint64_t report_wrong(const Cells& cells) {
-  std::uint64_t wrong = 0;
-  for (const auto& [key, cell] : cells) {
-    if (cell.wrong == 0 && cell.failure.empty()) continue;
-    wrong += cell.wrong + 1;
-    fmt::print("WRONG: {}, {}, {} entries, {} threads, {}: {} wrong answers {}\n", info_of(key.workload).name,
-               info_of(key.kind).name, key.entries, key.threads, key.system, cell.wrong, cell.failure);
-  }
-  return wrong;
-}
-
 int run(const SuiteOptions& options) {
   const auto systems = all_systems();
   if (options.list) return list(systems);
@@ -98,18 +71,16 @@ int run(const SuiteOptions& options) {
 
   std::vector<Weight> weights;
   if (planner.wants("memory")) {
-    auto kinds = options.kinds;
-    if (kinds.empty()) {
-      for (const auto& info : k_kinds) kinds.push_back(info.kind);
+    std::vector<Kind> kinds;
+    for (const auto& info : k_kinds) {
+      const bool named = std::find(options.kinds.begin(), options.kinds.end(), info.name) != options.kinds.end();
+      if (options.kinds.empty() || named) kinds.push_back(info.kind);
     }
     const std::size_t entries = options.entries.empty() ? Planner::k_usual : options.entries.front();
     weights = measure_weights(systems, planner.usual_systems(), kinds, entries);
   }
 
-  Measurement measurement(options, systems);
-  if (!groups.empty()) Measurement::print_cell_heading();
-  measurement.measure(groups);
-  const auto& cells = measurement.cells();
+  const auto cells = measure(options, systems, groups);
 
   std::vector<IdlePoint> idle;
   if (planner.wants("idle")) idle = measure_idle({0, 10, 100, 1000, 10'000}, 2 * options.rounds + 1, options.seed);
@@ -134,9 +105,7 @@ int run(const SuiteOptions& options) {
         << '\n';
     if (!out.flush()) throw std::runtime_error("cannot write " + options.json);
   }
-  const auto wrong = report_wrong(cells);
-  fmt::print("\n{}\n", wrong == 0 ? "every answer and every final content was right" : "THERE WERE WRONG ANSWERS");
-  return wrong == 0 ? 0 : 1;
+  return report_wrong(cells);
 }
 
 }  // namespace
@@ -144,5 +113,10 @@ int run(const SuiteOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace fluxmap_bench;
-  return run_program("suite", k_suite_usage, argc, argv, parse_suite_options, run);
+  SuiteOptions options;
+  CommandLine line("suite",
+                   "fluxmap beside other ordered maps and stores, workload by workload. Without options about twelve "
+                   "minutes.");
+  declare(line, options);
+  return line.run(argc, argv, [&] { return run(options); });
 }

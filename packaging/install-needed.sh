@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what this repository's own programs need, on Debian, Ubuntu and what is made from them.
 #
-#   install-needed.sh run      a compiler, CMake, Ninja, Boost, fmt and oneTBB: for the first programs
+#   install-needed.sh run      a compiler, CMake, Ninja, Boost, fmt, CLI11 and oneTBB: for the first programs
 #   install-needed.sh plain    Catch2 besides: for the tests of the library (the preset `plain`)
 #   install-needed.sh test     Catch2, Redis, clang, Doxygen, gdb, Chromium … besides: for all tests
 #
@@ -43,7 +43,7 @@ if ! command -v apt-get >/dev/null; then
   if ! command -v g++ >/dev/null && ! command -v clang++ >/dev/null; then missing="$missing g++"; fi
   if ! has_boost; then missing="$missing Boost>=1.81"; fi
   if [ -z "$missing" ]; then exit 0; fi  # the libraries are CMake's to find
-  echo "There is no apt-get here. Install, by what this system has instead:$missing, fmt" >&2
+  echo "There is no apt-get here. Install, by what this system has instead:$missing, fmt, CLI11" >&2
   echo "and for the tests Catch2 (oneTBB, Redis, clang, Doxygen, gdb and Chromium are used where they are)." >&2
   exit 1
 fi
@@ -83,7 +83,7 @@ boost_package() {
   done | tail -n 1
 }
 
-packages="cmake g++ ninja-build libfmt-dev libtbb-dev"
+packages="cmake g++ ninja-build libfmt-dev libcli11-dev libtbb-dev"
 if [ "$wanted" = plain ]; then packages="$packages catch2"; fi
 if [ "$wanted" = test ]; then
   clang=$(first_of clang-22 clang-21 clang-20 clang-19 clang-18 clang-17 clang-16)

@@ -2,10 +2,10 @@
 // and without a limit, by turns.
 #pragma once
 
-#include "../support/cache_traces.hpp"
 #include "../support/limited_database.hpp"
 #include "../support/statistics.hpp"
 #include "../support/team.hpp"
+#include "../support/zipf.hpp"
 #include "options.hpp"
 
 #include <fmt/format.h>
@@ -52,10 +52,10 @@ inline std::vector<GetSubject> get_subjects(std::size_t entries) {
 inline std::vector<Key> draw_keys(std::size_t entries, bool zipf, std::size_t draws, std::uint64_t seed) {
   const KeySpace keys(entries);
   const auto places = keys.fill_order();  // scrambles the ranks
-  const Zipf ranks(zipf ? entries : 1, k_zipf_exponent);
+  const Zipfian ranks(entries);
   Random random(seed);
   std::vector<Key> drawn(draws);
-  for (Key& key : drawn) key = keys.present(places[zipf ? ranks(random) : random.below(entries)]);
+  for (Key& key : drawn) key = keys.present(places[zipf ? ranks.rank(random) : random.below(entries)]);
   return drawn;
 }
 

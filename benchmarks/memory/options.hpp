@@ -3,19 +3,18 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
+#include <string>
 #include <vector>
 
 namespace fluxmap_bench {
 
 struct MemoryOptions {
-  std::string_view part;
-  std::string_view policy;  // of the part limit; empty: all
+  std::string part;    // empty: all
+  std::string policy;  // of the part limit; empty: all
   std::size_t entries = 0;
   unsigned rounds = 9;
   double seconds = 2;
   std::uint64_t seed = 1;
-  bool help = false;
 
   std::vector<std::size_t> sizes(std::vector<std::size_t> usual) const {
     return entries == 0 ? usual : std::vector<std::size_t>{entries};

@@ -10,10 +10,15 @@
 #include <optional>
 #include <shared_mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace fluxmap_bench {
+
+inline constexpr std::string_view k_lock_caveat =
+    "One lock for everything: a reader holds up every writer for as long as it reads, a writer everybody. No snapshots "
+    "that outlive the lock, no rollback.";
 
 template <class Map>
 class LockedStore {

@@ -22,15 +22,15 @@ struct BarGroup {
 
 struct BarPanel {
   std::string title;
-  std::vector<BarGroup> groups;
+  std::vector<BarGroup> groups = {};
 };
 
 struct BarChart {
   std::string title;
   std::string subtitle;
-  std::vector<std::string> shades;  // what the bars of a group stand for
-  std::vector<BarPanel> panels;
+  std::vector<std::string> shades = {};  // what the bars of a group stand for
   std::function<std::string(double)> text = rate_text;
+  std::vector<BarPanel> panels = {};
 };
 
 class BarChartWriter {

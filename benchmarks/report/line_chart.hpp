@@ -1,4 +1,5 @@
-// Panels of lines, one line for each system, with one legend for all panels. Axes are linear or logarithmic.
+// Panels of lines, one line for each system (or what is compared instead), with one legend for all panels. Axes are
+// linear or logarithmic.
 #pragma once
 
 #include "svg.hpp"
@@ -23,12 +24,13 @@ struct LinePoint {
 struct LineSeries {
   std::string system;
   std::string name;
-  std::vector<LinePoint> points;
+  std::vector<LinePoint> points = {};
+  std::vector<LinePoint> marks = {};  // empty: the points
 };
 
 struct LinePanel {
   std::string title;
-  std::vector<LineSeries> series;
+  std::vector<LineSeries> series = {};
 };
 
 struct LineChart {
@@ -36,11 +38,12 @@ struct LineChart {
   std::string subtitle;
   std::string x_label;
   std::string y_label;
-  std::vector<std::pair<double, std::string>> x_ticks;  // where, as x_of tells it, and what to write there
+  std::vector<std::pair<double, std::string>> x_ticks = {};  // where, as x_of tells it, and what to write there
   std::function<double(double)> x_of = [](double x) { return x; };
   bool log_y = true;
+  std::vector<double> y_ticks = {};                     // empty: from the values
   std::function<std::string(double)> text = time_text;  // of y
-  std::vector<LinePanel> panels;
+  std::vector<LinePanel> panels = {};
 };
 
 class LineChartWriter {
@@ -109,6 +112,7 @@ class LineChartWriter {
   };
 
   Scale scale_of(const LinePanel& panel) const {
+    if (!chart_.y_ticks.empty()) return {chart_.y_ticks.front(), chart_.y_ticks.back(), chart_.y_ticks, chart_.log_y};
     double low = std::numeric_limits<double>::max();
     double high = 0;
     for (const auto& series : panel.series) {
@@ -161,7 +165,7 @@ class LineChartWriter {
           points += fmt::format("{:.1f},{:.1f} ", x_at(chart_.x_of(point.x)), y_at(point.y));
         }
         svg.path(points, style);
-        for (const auto& point : series.points) {
+        for (const auto& point : series.marks.empty() ? series.points : series.marks) {
           svg.marker(x_at(chart_.x_of(point.x)), y_at(point.y), style, series.name + ": " + chart_.text(point.y));
         }
       }

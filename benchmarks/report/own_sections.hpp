@@ -21,12 +21,8 @@ class OwnSections : SectionBase {
   explicit OwnSections(const Results& results) : SectionBase(results) {}
 
   Section targets() const {
-    Section section{
-        .id = "targets",
-        .heading = "Targets",
-        .words = "What fluxmap set out to reach, and what this run shows. A ratio, unless nanoseconds are told.",
-        .drawings = {},
-        .tables = {}};
+    Section section{"targets", "Targets",
+                    "What fluxmap set out to reach, and what this run shows. A ratio, unless nanoseconds are told."};
     Table table{{"target", "wanted", "measured", "", "figures"}, {}, true};
     for (const auto& each : results_.list("targets")) {
       const auto& one = each.as_object();
@@ -43,13 +39,9 @@ class OwnSections : SectionBase {
   }
 
   Section idle() const {
-    Section section{.id = "idle",
-                    .heading = "Open transactions",
-                    .words =
-                        "What others pay when transactions are open that have read something and then do nothing. The "
-                        "ratio is to none open, measured by turns.",
-                    .drawings = {},
-                    .tables = {}};
+    Section section{"idle", "Open transactions",
+                    "What others pay when transactions are open that have read something and then do nothing. The "
+                    "ratio is to none open, measured by turns."};
     const auto& points = results_.list("idle");
     if (points.empty()) return section;
     auto chart = counted("Beside idle open transactions", "open transactions", points, "open",
@@ -58,7 +50,7 @@ class OwnSections : SectionBase {
                           {"transfer", "transfer: 2 reads, 2 writes, commit", "transfer_ns"}});
     chart.log_y = false;
     section.drawings.push_back({"idle.svg", LineChartWriter(chart).svg()});
-    Table table{{"open", "get", "ratio", "overwrite", "ratio", "transfer", "ratio"}, {}};
+    Table table{{"open", "get", "ratio", "overwrite", "ratio", "transfer", "ratio"}};
     for (const auto& each : points) {
       const auto& one = each.as_object();
       const auto time = [&](std::string_view key) { return time_text(number_of(one, key)); };
@@ -72,14 +64,10 @@ class OwnSections : SectionBase {
   }
 
   Section versions() const {
-    Section section{.id = "versions",
-                    .heading = "An old snapshot",
-                    .words =
-                        "One transaction took its snapshot long ago; a tenth of the keys has been overwritten so often "
-                        "since. What it costs to read these keys now, to read them by the old snapshot, and to "
-                        "overwrite them; and how many versions are still there.",
-                    .drawings = {},
-                    .tables = {}};
+    Section section{"versions", "An old snapshot",
+                    "One transaction took its snapshot long ago; a tenth of the keys has been overwritten so often "
+                    "since. What it costs to read these keys now, to read them by the old snapshot, and to "
+                    "overwrite them; and how many versions are still there."};
     const auto& points = results_.list("versions");
     if (points.empty()) return section;
     const auto chart = counted("Behind one old snapshot", "overwrites of each key", points, "overwrites",
@@ -88,7 +76,7 @@ class OwnSections : SectionBase {
                                 {"overwrite", "overwrite", "overwrite_ns"},
                                 {"transfer", "scan of 100 entries", "scan_ns"}});
     section.drawings.push_back({"versions.svg", LineChartWriter(chart).svg()});
-    Table table{{"overwrites", "get", "get, snapshot", "scan of 100", "overwrite", "versions kept", "bytes/entry"}, {}};
+    Table table{{"overwrites", "get", "get, snapshot", "scan of 100", "overwrite", "versions kept", "bytes/entry"}};
     for (const auto& each : points) {
       const auto& one = each.as_object();
       const auto time = [&](std::string_view key) {
@@ -104,15 +92,11 @@ class OwnSections : SectionBase {
   }
 
   Section systems() const {
-    Section section{.id = "systems",
-                    .heading = "What they do not do",
-                    .words = "The systems promise different things. A number without its promise says little.",
-                    .drawings = {},
-                    .tables = {{{"system", "version", "what to know"}, {}}}};
-    for (const auto& one : results_.systems()) {
-      section.tables.front().rows.push_back({one.name, one.version, one.caveat});
-    }
-    section.tables.front().words = true;
+    Section section{"systems", "What they do not do",
+                    "The systems promise different things. A number without its promise says little."};
+    Table table{{"system", "version", "what to know"}, {}, true};
+    for (const auto& one : results_.systems()) table.rows.push_back({one.name, one.version, one.caveat});
+    section.tables.push_back(std::move(table));
     return section;
   }
 
@@ -124,11 +108,10 @@ class OwnSections : SectionBase {
                     .subtitle = "one thread; processor time of one operation",
                     .x_label = std::move(x_label),
                     .y_label = "time of an operation",
-                    .x_ticks = {},
                     .x_of = [](double x) { return x == 0 ? 0 : std::log10(x) + 1; },
-                    .panels = {{"fluxmap", {}}}};
+                    .panels = {{"fluxmap"}}};
     for (const auto& [style, name, key] : lines) {
-      LineSeries series{std::string(style), std::string(name), {}};
+      LineSeries series{std::string(style), std::string(name)};
       for (const auto& each : points) {
         const auto& one = each.as_object();
         if (number_of(one, key) > 0) series.points.push_back({number_of(one, count), number_of(one, key)});

@@ -19,7 +19,7 @@ struct Drawing {
 
 struct Table {
   std::vector<std::string> head;
-  std::vector<std::vector<std::string>> rows;
+  std::vector<std::vector<std::string>> rows = {};
   bool words = false;  // rather than figures: lines may be broken
 
   std::string html() const {
@@ -44,8 +44,8 @@ struct Section {
   std::string id;
   std::string heading;
   std::string words;  // plain text
-  std::vector<Drawing> drawings;
-  std::vector<Table> tables;
+  std::vector<Drawing> drawings = {};
+  std::vector<Table> tables = {};
 
   bool empty() const { return drawings.empty() && tables.empty(); }
 };

@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 
 #include <cstddef>
-#include <initializer_list>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace fluxmap_bench::report {
@@ -39,12 +39,20 @@ class SectionBase {
   std::vector<unsigned> ends() const {
     return few_ == many_ ? std::vector<unsigned>{few_} : std::vector<unsigned>{few_, many_};
   }
-  std::vector<std::string> head(std::initializer_list<std::string> first,
-                                const std::vector<const System*>& systems) const {
-    std::vector<std::string> head(first);
-    for (const auto* const one : systems) head.push_back(one->name);
-    return head;
+  std::vector<std::string> head(std::vector<std::string> first, const std::vector<const System*>& systems) const {
+    return row(std::move(first), systems, [](const System& one) { return one.name; });
   }
+  // `first`, then text(system) of each.
+  template <class Text>
+  static std::vector<std::string> row(std::vector<std::string> first, const std::vector<const System*>& systems,
+                                      Text text) {
+    for (const auto* const one : systems) first.push_back(text(*one));
+    return first;
+  }
+  double rate(const std::string& workload, std::size_t entries, unsigned threads, const System& system) const {
+    return results_.rate(workload, k_numbers, entries, threads, system.id);
+  }
+  std::string usual_text() const { return count_text(static_cast<double>(usual_)); }
 
   std::string cell_text(const json::object* cell) const {
     if (cell == nullptr || number_of(*cell, "operations_per_second") == 0) return "–";

@@ -70,7 +70,7 @@ struct Style {
 
 // A system looks the same in every drawing. Colours are not enough for everybody: each has its own shape too.
 inline Style style_of(std::string_view system) {
-  static constexpr std::array<std::pair<std::string_view, Style>, 17> k_styles{{
+  static constexpr std::array<std::pair<std::string_view, Style>, 21> k_styles{{
       {"fluxmap", {"#1f77e0", 0, true}},
       {"map", {"#8a8a8a", 1}},
       {"absl", {"#e07b00", 2}},
@@ -89,6 +89,11 @@ inline Style style_of(std::string_view system) {
       {"old-get", {"#a050c8", 5}},
       {"overwrite", {"#e07b00", 2}},
       {"transfer", {"#1a9850", 3}},
+      // Policies of eviction.
+      {"lru", {"#0072b2", 0}},
+      {"lfu", {"#d55e00", 1}},
+      {"arc", {"#009e73", 2}},
+      {"random", {"#aa4499", 3}},
   }};
   for (const auto& [id, style] : k_styles) {
     if (id == system) return style;

@@ -62,7 +62,7 @@ class StoreInstance : public Instance {
     // Where each commit is synced, and where a transaction is dear, many entries go into one.
     const bool in_bulk = Session::k_abilities.fills_in_bulk || store_.coroutines() > 1;
     Session::drive(1, [&](unsigned) {
-      if constexpr (Session::k_abilities.transactions) {
+      if constexpr (Session::k_abilities.transactions && Session::k_abilities.everything) {
         if (in_bulk) return bulk_fill_work(session, entries);
       }
       return fill_work(session, entries);
@@ -71,7 +71,6 @@ class StoreInstance : public Instance {
 
   RunResult run(Run& run) override {
     Task task;
-    task.keys = run.keys;
     task.budget = run.budget;
     run.inserted = std::vector<Counter>(run.threads);
     if (run.workload == Workload::range_sums) run.range_sum = sum_at_rest(run);
@@ -150,22 +149,33 @@ class StoreInstance : public Instance {
   Value money_ = 0;
 };
 
-// Opens a store for each kind of keys and values.
+// A system whose stores are Store<Key, Value>(args...).
 template <template <class, class> class Store, class... Args>
-std::unique_ptr<Instance> open_store(Kind kind, const Args&... args) {
-  using Number = std::uint64_t;
-  using Text = std::string;
-  switch (kind) {
-    case Kind::u64_u64:
-      return std::make_unique<StoreInstance<Store<Number, Number>>>(args...);
-    case Kind::u64_s100:
-      return std::make_unique<StoreInstance<Store<Number, Text>>>(args...);
-    case Kind::s16_u64:
-      return std::make_unique<StoreInstance<Store<Text, Number>>>(args...);
-    case Kind::s16_s100:
-      return std::make_unique<StoreInstance<Store<Text, Text>>>(args...);
-  }
-  return nullptr;
+System system_of(std::string id, std::string name, std::string version, std::string caveat, bool by_default = true,
+                 const Args&... args) {
+  using U = std::uint64_t;
+  using S = std::string;
+  const auto open = [args...](Kind kind) -> std::unique_ptr<Instance> {
+    switch (kind) {
+      case Kind::u64_u64:
+        return std::make_unique<StoreInstance<Store<U, U>>>(args...);
+      case Kind::u64_s100:
+        return std::make_unique<StoreInstance<Store<U, S>>>(args...);
+      case Kind::s16_u64:
+        return std::make_unique<StoreInstance<Store<S, U>>>(args...);
+      case Kind::s16_s100:
+        return std::make_unique<StoreInstance<Store<S, S>>>(args...);
+    }
+    return nullptr;
+  };
+  return {.id = std::move(id),
+          .name = std::move(name),
+          .version = std::move(version),
+          .caveat = std::move(caveat),
+          .by_default = by_default,
+          .abilities = {Store<U, U>::Session::k_abilities, Store<U, S>::Session::k_abilities,
+                        Store<S, U>::Session::k_abilities, Store<S, S>::Session::k_abilities},
+          .open = open};
 }
 
 }  // namespace fluxmap_bench

@@ -1,4 +1,5 @@
-// Every number of a run as JSON, for report.cpp and for whoever wants to look closer.
+// Every number of a run as JSON, for report.cpp and for whoever wants to look closer. What is described is written by
+// Boost.JSON under the names of its members.
 #pragma once
 
 #include "../support/machine.hpp"
@@ -11,53 +12,32 @@
 
 #include <boost/json.hpp>
 
-#include <array>
-#include <cstddef>
-#include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace fluxmap_bench {
 
 namespace json = boost::json;
 
-inline json::string json_text(std::string_view text) { return json::string(text.data(), text.size()); }
-
-// The points of a percentile curve; the far ones only where there are samples enough to tell.
-inline json::object json_latencies(const LatencyHistogram& latencies) {
-  static constexpr std::array k_shares{0.01,  0.05, 0.1,   0.25,  0.5,    0.75,   0.9,     0.95,
-                                       0.975, 0.99, 0.995, 0.999, 0.9995, 0.9999, 0.99995, 0.99999};
-  const auto count = latencies.count();
-  json::array curve;
-  for (const double share : k_shares) {
-    if ((1 - share) * static_cast<double>(count) < 5) break;
-    curve.push_back(json::array{share, latencies.quantile(share)});
-  }
-  return {{"samples", count},
-          {"p50", latencies.quantile(0.5)},
-          {"p99", latencies.quantile(0.99)},
-          {"p99.9", latencies.quantile(0.999)},
-          {"p99.99", latencies.quantile(0.9999)},
-          {"max", latencies.largest()},
-          {"curve", std::move(curve)}};
+inline json::object json_latencies(const Latencies& latencies) {
+  return {{"samples", latencies.samples},
+          {"p50", latencies.p50},
+          {"p99", latencies.p99},
+          {"p99.9", latencies.p999},
+          {"p99.99", latencies.p9999},
+          {"max", latencies.max},
+          {"curve", json::value_from(latencies.curve)}};
 }
 
 inline json::object json_cell(const CellKey& key, const Cell& cell) {
-  json::object object{{"workload", json_text(info_of(key.workload).name)},
-                      {"kind", json_text(info_of(key.kind).name)},
+  json::object object{{"workload", json::value_from(info_of(key.workload).name)},
+                      {"kind", json::value_from(info_of(key.kind).name)},
                       {"entries", key.entries},
                       {"threads", key.threads},
                       {"system", key.system},
                       {"wrong", cell.wrong}};
   if (!cell.failure.empty()) object["failure"] = cell.failure;
   if (!cell.measured()) return object;
-  json::array rounds;
-  for (const auto& one : cell.rounds) {
-    rounds.push_back(json::object{{"operations", one.operations},
-                                  {"seconds", one.seconds},
-                                  {"cpu_seconds", one.cpu_seconds},
-                                  {"retries", one.retries}});
-  }
   const auto rate = cell.rate();
   object["operations_per_second"] = rate.median;
   object["spread"] = rate.spread;
@@ -65,8 +45,8 @@ inline json::object json_cell(const CellKey& key, const Cell& cell) {
   object["retries_per_operation"] = cell.retries_per_operation();
   object["side_operations_per_second"] = cell.side_rate();
   object["latency_ns"] = json_latencies(cell.latencies);
-  if (cell.read_latencies.count() > 0) object["read_latency_ns"] = json_latencies(cell.read_latencies);
-  object["rounds"] = std::move(rounds);
+  if (cell.read_latencies.samples > 0) object["read_latency_ns"] = json_latencies(cell.read_latencies);
+  object["rounds"] = json::value_from(cell.rounds);
   return object;
 }
 
@@ -82,77 +62,38 @@ struct Report {
   const MachineScaling& scaling;
 };
 
+// The members of a described struct, and one more.
+template <class T>
+json::object with(const T& described, const char* name, json::value value) {
+  auto object = json::value_from(described).as_object();
+  object[name] = std::move(value);
+  return object;
+}
+
 inline json::object json_report(const Report& report) {
-  const auto machine = this_machine();
-  json::array systems, workloads, kinds, cells, weights, idle, versions, targets;
-  for (const auto& system : report.systems) {
-    systems.push_back(json::object{{"id", system.id},
-                                   {"name", system.name},
-                                   {"version", system.version},
-                                   {"caveat", system.caveat},
-                                   {"peer", !system.id.starts_with("fluxmap")}});
-  }
-  for (const auto& info : k_workloads) {
-    workloads.push_back(json::object{{"name", json_text(info.name)}, {"meaning", json_text(info.meaning)}});
-  }
-  for (const auto& info : k_kinds) {
-    kinds.push_back(json::object{{"name", json_text(info.name)}, {"meaning", json_text(info.meaning)}});
-  }
+  json::array systems, cells, targets;
+  for (const auto& system : report.systems) systems.push_back(with(system, "peer", system.is_peer()));
   for (const auto& [key, cell] : report.cells) cells.push_back(json_cell(key, cell));
-  for (const auto& weight : report.weights) {
-    weights.push_back(json::object{{"kind", json_text(info_of(weight.kind).name)},
-                                   {"system", weight.system},
-                                   {"entries", weight.entries},
-                                   {"bytes", weight.bytes}});
-  }
-  for (const auto& point : report.idle) {
-    idle.push_back(json::object{{"open", point.open},
-                                {"get_ns", point.get.median},
-                                {"get_ratio", point.get_ratio},
-                                {"overwrite_ns", point.overwrite.median},
-                                {"overwrite_ratio", point.overwrite_ratio},
-                                {"transfer_ns", point.transfer.median},
-                                {"transfer_ratio", point.transfer_ratio}});
-  }
-  for (const auto& point : report.versions) {
-    versions.push_back(json::object{{"overwrites", point.overwrites},
-                                    {"get_ns", point.get.median},
-                                    {"old_get_ns", point.old_get.median},
-                                    {"scan_ns", point.scan.median},
-                                    {"overwrite_ns", point.overwrite.median},
-                                    {"pinned_versions", point.pinned_versions},
-                                    {"bytes_per_entry", point.memory_bytes_per_entry}});
-  }
   for (const auto& target : report.targets) {
-    targets.push_back(json::object{{"text", target.text},
-                                   {"wanted", target.wanted},
-                                   {"at_least", target.at_least},
-                                   {"value", target.value},
-                                   {"verdict", json_text(target.verdict())},
-                                   {"note", target.note}});
+    targets.push_back(with(target, "verdict", json::value_from(target.verdict())));
   }
-  return {{"program", "fluxmap suite"},
-          {"date", machine.date},
-          {"processor", machine.processor},
-          {"hardware_threads", machine.hardware_threads},
-          {"operating_system", machine.system},
-          {"compiler", machine.compiler},
-          {"flags", machine.flags},
-          {"seconds", report.options.seconds},
-          {"rounds_of_each", report.options.rounds},
-          {"seed", report.options.seed},
-          {"quick", report.options.quick},
-          {"clock_ns", report.clock_nanoseconds},
-          {"two_threads_of_arithmetic", report.scaling.arithmetic},
-          {"handover_ns", report.scaling.handover_nanoseconds},
-          {"systems", std::move(systems)},
-          {"workloads", std::move(workloads)},
-          {"kinds", std::move(kinds)},
-          {"cells", std::move(cells)},
-          {"weights", std::move(weights)},
-          {"idle", std::move(idle)},
-          {"versions", std::move(versions)},
-          {"targets", std::move(targets)}};
+  auto object = with(this_machine(), "program", "fluxmap suite");
+  object["seconds"] = report.options.seconds;
+  object["rounds_of_each"] = report.options.rounds;
+  object["seed"] = report.options.seed;
+  object["quick"] = report.options.quick;
+  object["clock_ns"] = report.clock_nanoseconds;
+  object["two_threads_of_arithmetic"] = report.scaling.arithmetic;
+  object["handover_ns"] = report.scaling.handover_nanoseconds;
+  object["systems"] = std::move(systems);
+  object["workloads"] = json::value_from(k_workloads);
+  object["kinds"] = json::value_from(k_kinds);
+  object["cells"] = std::move(cells);
+  object["weights"] = json::value_from(report.weights);
+  object["idle"] = json::value_from(report.idle);
+  object["versions"] = json::value_from(report.versions);
+  object["targets"] = std::move(targets);
+  return object;
 }
 
 }  // namespace fluxmap_bench

@@ -3,6 +3,8 @@
 // system.
 #pragma once
 
+#include <boost/describe.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +24,8 @@ struct KindInfo {
   std::string_view name;
   std::string_view meaning;
 };
+
+BOOST_DESCRIBE_STRUCT(KindInfo, (), (name, meaning))
 
 inline constexpr std::array<KindInfo, 4> k_kinds{{
     {Kind::u64_u64, "u64-u64", "uint64 -> uint64"},

@@ -20,7 +20,7 @@ using WorkOf = typename Session::Work;
 
 template <class Session>
 inline constexpr bool k_numbers =
-    std::is_same_v<typename Session::Key, std::uint64_t>&& std::is_same_v<typename Session::Value, std::uint64_t>;
+    std::is_same_v<typename Session::Key, std::uint64_t> && std::is_same_v<typename Session::Value, std::uint64_t>;
 
 template <class Session>
 void get_one(const Session& session, Worker& me, Key number) {
@@ -95,9 +95,20 @@ void sum_one(Session& session, Worker& me) {
   if (sum != run.range_sum) ++me.tally->wrong;
 }
 
-// `runs` counts how often the body of a transaction began.
+// `runs` counts how often the body began.
+template <class Session, class Body>
+auto transact(Session& session, std::uint64_t& runs, Body body) {
+  runs = 0;
+  return session.transaction([&runs, body](auto& tx) {
+    ++runs;
+    body(tx);
+  });
+}
+
 template <class Session>
 WorkOf<Session> work(Session& session, const Task& task, Worker& me, std::size_t begin) {
+  constexpr bool k_everything = Session::k_abilities.everything;
+  constexpr bool k_transactions = k_numbers<Session> && Session::k_abilities.transactions;
   using StoreKey = typename Session::Key;
   using Text = KeyText<StoreKey>;
   using Word = ValueText<typename Session::Value>;
@@ -117,22 +128,18 @@ WorkOf<Session> work(Session& session, const Task& task, Worker& me, std::size_t
         read = true;
         break;
       case Act::get_latest:
-        get_latest(session, me, op);
+        if constexpr (k_everything) get_latest(session, me, op);
         read = true;
         break;
       case Act::get_many:
-        get_many(session, me, at, many);
+        if constexpr (k_everything) get_many(session, me, at, many);
         at += k_many - 1;
         read = true;
         break;
-      case Act::insert_random: {
-        const Key number = run.fresh(me.thread, me.begun++);
-        co_await session.insert(Text(number).view(), Word::make(make_value(number, k_first_balance)));
-        me.count_insert();
-        break;
-      }
+      case Act::insert_random:
       case Act::insert_ascending: {
-        const Key number = run.ascending(me.thread, me.begun++);
+        const std::uint64_t nth = me.begun++;
+        const Key number = op.act == Act::insert_random ? run.fresh(me.thread, nth) : run.ascending(me.thread, nth);
         co_await session.insert(Text(number).view(), Word::make(make_value(number, k_first_balance)));
         me.count_insert();
         break;
@@ -167,36 +174,28 @@ WorkOf<Session> work(Session& session, const Task& task, Worker& me, std::size_t
         }
         break;
       case Act::transfer:
-        if constexpr (k_numbers<Session> && Session::k_abilities.transactions) {
-          runs = 0;
-          co_await session.transaction([&](auto& tx) {
-            ++runs;
-            transfer_in(tx, run, op);
-          });
+        if constexpr (k_transactions) {
+          co_await transact(session, runs, [&](auto& tx) { transfer_in(tx, run, op); });
           side = run.workload == Workload::long_writers || run.workload == Workload::range_sums;
         }
         break;
       case Act::long_write:
-        if constexpr (k_numbers<Session> && Session::k_abilities.transactions) {
-          runs = 0;
-          co_await session.transaction([&](auto& tx) {
-            ++runs;
-            long_write_in(tx, run, me.operations, at);
-          });
+        if constexpr (k_transactions && k_everything) {
+          co_await transact(session, runs, [&](auto& tx) { long_write_in(tx, run, me.operations, at); });
           at += k_long_reads - 1;
         }
         break;
       case Act::range_sum:
-        if constexpr (k_numbers<Session> && Session::k_abilities.scans) sum_one(session, me);
+        if constexpr (k_everything && k_numbers<Session> && Session::k_abilities.scans) sum_one(session, me);
         read = true;
         break;
       case Act::smallbank:
-        if constexpr (k_numbers<Session> && Session::k_abilities.transactions && Session::k_abilities.snapshots) {
+        if constexpr (k_transactions && Session::k_abilities.snapshots && k_everything) {
           const SmallBank bank(run, op);
           std::int64_t delta = 0;
-          runs = 0;
           if (bank.reads_only()) {
             Value balance = 0;
+            runs = 0;
             co_await session.read_only([&](auto& tx) {
               ++runs;
               balance = bank.balance(tx);
@@ -204,31 +203,20 @@ WorkOf<Session> work(Session& session, const Task& task, Worker& me, std::size_t
             tally.checksum += balance;
             read = true;
           } else {
-            co_await session.transaction([&](auto& tx) {
-              ++runs;
-              bank.write(tx, delta);
-            });
+            co_await transact(session, runs, [&](auto& tx) { bank.write(tx, delta); });
           }
           me.money += delta;
         }
         break;
       case Act::new_order:
-        if constexpr (k_numbers<Session> && Session::k_abilities.transactions) {
-          runs = 0;
-          co_await session.transaction([&](auto& tx) {
-            ++runs;
-            tpcc::new_order(tx, op);
-          });
+        if constexpr (k_transactions && k_everything) {
+          co_await transact(session, runs, [&](auto& tx) { tpcc::new_order(tx, op); });
           ++me.orders;
         }
         break;
       case Act::payment:
-        if constexpr (k_numbers<Session> && Session::k_abilities.transactions) {
-          runs = 0;
-          co_await session.transaction([&](auto& tx) {
-            ++runs;
-            tpcc::payment(tx, op);
-          });
+        if constexpr (k_transactions && k_everything) {
+          co_await transact(session, runs, [&](auto& tx) { tpcc::payment(tx, op); });
           me.money += op.amount;
         }
         break;

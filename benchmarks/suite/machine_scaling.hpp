@@ -11,7 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <thread>
-#include <vector>
 
 namespace fluxmap_bench {
 
@@ -23,26 +22,14 @@ struct MachineScaling {
 namespace machine_scaling_detail {
 
 inline double multiplications(unsigned threads, std::chrono::duration<double> duration) {
-  std::vector<Counter> counts(threads);
-  std::atomic<bool> stop{false};
-  std::vector<std::thread> team;
-  for (unsigned i = 0; i < threads; ++i) {
-    team.emplace_back([&, i] {
-      std::uint64_t value = i, steps = 0;
-      while (!stop.load(std::memory_order_relaxed)) {  // nothing else hangs on it
-        for (int k = 0; k < 1000; ++k) value = value * 6364136223846793005ULL + 1;
-        asm volatile("" : : "r"(value));  // so that it is computed
-        ++steps;
-      }
-      counts[i].value.store(steps, std::memory_order_relaxed);  // read after the join
-    });
-  }
-  std::this_thread::sleep_for(duration);
-  stop = true;
-  double sum = 0;
-  for (auto& thread : team) thread.join();
-  for (auto& count : counts) sum += static_cast<double>(count.value.load(std::memory_order_relaxed));
-  return sum;
+  Task task;
+  const auto outcome = run_team(task, threads, 1, duration, [](const Task& now, Tally& tally) {
+    for (std::uint64_t value = tally.seed; tally.more(now); ++tally.operations) {
+      for (int k = 0; k < 1000; ++k) value = value * 6364136223846793005ULL + 1;
+      asm volatile("" : : "r"(value));  // so that it is computed
+    }
+  });
+  return static_cast<double>(outcome.operations) / outcome.seconds;
 }
 
 // Of the quickest of many short stretches: in the others the scheduler has interfered.

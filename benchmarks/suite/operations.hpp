@@ -4,8 +4,8 @@
 #pragma once
 
 #include "../support/workload.hpp"
+#include "../support/zipf.hpp"
 #include "workloads.hpp"
-#include "zipf.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -62,17 +62,18 @@ class Drawing {
   }
 
  private:
-  std::uint32_t any() { return static_cast<std::uint32_t>(random_.below(entries_)); }
-  std::uint32_t popular() { return static_cast<std::uint32_t>(zipf_->scrambled(random_)); }
+  std::uint32_t key() {
+    return static_cast<std::uint32_t>(zipf_ != nullptr ? zipf_->scrambled(random_) : random_.below(entries_));
+  }
   std::uint32_t bits() { return static_cast<std::uint32_t>(random_()); }
   bool percent(std::uint64_t share) { return random_.below(100) < share; }
   std::uint32_t spread(std::uint64_t among) {  // one of so many, far apart from each other
     return static_cast<std::uint32_t>(random_.below(among) * (entries_ / among));
   }
   Operation single(Act act, std::uint32_t index) { return {.index = index, .other = bits(), .act = act}; }
-  Operation scan(std::uint32_t from, std::size_t length) {
+  Operation scan(std::size_t length) {
     const auto last = static_cast<std::uint32_t>(entries_ - length);
-    return {.index = std::min(from, last), .other = static_cast<std::uint32_t>(length), .act = Act::scan};
+    return {.index = std::min(key(), last), .other = static_cast<std::uint32_t>(length), .act = Act::scan};
   }
   template <class Pick>
   Operation transfer(Pick pick) {
@@ -83,59 +84,53 @@ class Drawing {
     one.amount = static_cast<std::uint16_t>(1 + random_.below(100));
     return one;
   }
-  Operation read_or(std::uint64_t reads, Act act, std::uint32_t index) {
-    return single(percent(reads) ? Act::get : act, index);
-  }
+  Operation read_or(std::uint64_t reads, Act act) { return single(percent(reads) ? Act::get : act, key()); }
 
   Operation next() {
     switch (workload_) {
       case Workload::get:
       case Workload::ycsb_c_uniform:
-        return single(Act::get, any());
       case Workload::ycsb_c_zipf:
-        return single(Act::get, popular());
+        return single(Act::get, key());
       case Workload::get_many:
-        return single(Act::get_many, any());
+        return single(Act::get_many, key());
       case Workload::insert_random:
         return single(Act::insert_random, 0);
       case Workload::insert_ascending:
         return single(Act::insert_ascending, 0);
       case Workload::overwrite:
-        return single(Act::overwrite, any());
+        return single(Act::overwrite, key());
+      case Workload::mixed:
+        return read_or(80, Act::overwrite);
       case Workload::remove:
         return single(Act::remove, 0);  // each key once: see the loop
       case Workload::scan_10:
-        return scan(any(), 10);
+        return scan(10);
       case Workload::scan_100:
-        return scan(any(), 100);
+        return scan(100);
       case Workload::scan_10k:
-        return scan(any(), std::min<std::size_t>(10'000, entries_));
+        return scan(std::min<std::size_t>(10'000, entries_));
       case Workload::ycsb_a_uniform:
-        return read_or(50, Act::overwrite, any());
       case Workload::ycsb_a_zipf:
-        return read_or(50, Act::overwrite, popular());
+        return read_or(50, Act::overwrite);
       case Workload::ycsb_b_uniform:
-        return read_or(95, Act::overwrite, any());
       case Workload::ycsb_b_zipf:
-        return read_or(95, Act::overwrite, popular());
+        return read_or(95, Act::overwrite);
       case Workload::ycsb_d_uniform:
-        return read_or(95, Act::insert_random, any());
       case Workload::ycsb_d_zipf:
-        return read_or(95, Act::insert_random, popular());
+        return read_or(95, Act::insert_random);
       case Workload::ycsb_d_latest: {
         const auto rank = static_cast<std::uint32_t>(zipf_->rank(random_));  // counted back from the newest key
         return single(percent(95) ? Act::get_latest : Act::insert_random, rank);
       }
       case Workload::ycsb_e_uniform:
-        return percent(95) ? scan(any(), 1 + random_.below(100)) : single(Act::insert_random, 0);
       case Workload::ycsb_e_zipf:
-        return percent(95) ? scan(popular(), 1 + random_.below(100)) : single(Act::insert_random, 0);
+        return percent(95) ? scan(1 + random_.below(100)) : single(Act::insert_random, 0);
       case Workload::ycsb_f_uniform:
-        return read_or(50, Act::update, any());
       case Workload::ycsb_f_zipf:
-        return read_or(50, Act::update, popular());
+        return read_or(50, Act::update);
       case Workload::transfer_low:
-        return transfer([this] { return any(); });
+        return transfer([this] { return key(); });
       case Workload::transfer_high:
         return transfer([this] { return spread(k_hot_accounts); });
       case Workload::long_writers: {

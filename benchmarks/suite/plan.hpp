@@ -5,6 +5,8 @@
 #include "options.hpp"
 #include "system.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <set>
@@ -45,7 +47,9 @@ class Planner {
 
     for (const auto& info : k_workloads) {
       if (options_.quick && options_.only.empty() && info.name.ends_with("-uniform")) continue;
-      if (info.workload != Workload::begin) add("main", info.workload, Kind::u64_u64, k_usual, ends, {});
+      if (info.workload != Workload::begin && info.workload != Workload::mixed) {
+        add("main", info.workload, Kind::u64_u64, k_usual, ends, {});
+      }
     }
     for (const auto workload :
          {Workload::get, Workload::ycsb_b_zipf, Workload::overwrite, Workload::scan_100, Workload::transfer_low}) {
@@ -105,7 +109,9 @@ class Planner {
            const std::vector<unsigned>& threads, const std::vector<std::string>& systems) {
     if (!wants(section, workload)) return;
     const auto sizes = options_.entries.empty() ? std::vector<std::size_t>{entries} : options_.entries;
-    const auto kinds = options_.kinds.empty() ? std::vector<Kind>{kind} : options_.kinds;
+    std::vector<Kind> kinds;
+    for (const auto& name : options_.kinds) kinds.push_back(kind_named(name));
+    if (kinds.empty()) kinds.push_back(kind);
     std::vector<std::string> ids = options_.systems.empty() && !systems.empty() ? systems : usual_systems();
     std::erase_if(ids, [&](const std::string& id) { return !compiled_in(id); });
     for (const auto each_kind : kinds) {

@@ -1,19 +1,19 @@
 // What was measured: cells, each with its rounds, its latencies and what became of its answers.
 #pragma once
 
-#include "../support/latency_histogram.hpp"
 #include "../support/statistics.hpp"
 #include "../support/team.hpp"
 #include "kinds.hpp"
 #include "workloads.hpp"
 
-#include <array>
+#include <boost/describe.hpp>
+
 #include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace fluxmap_bench {
@@ -28,11 +28,19 @@ struct CellKey {
   auto operator<=>(const CellKey&) const = default;
 };
 
+// In nanoseconds.
+struct Latencies {
+  std::uint64_t samples = 0;
+  double p50 = 0, p99 = 0, p999 = 0, p9999 = 0, max = 0;
+  std::vector<std::pair<double, double>> curve;  // shares and quantiles
+};
+BOOST_DESCRIBE_STRUCT(Latencies, (), (samples, p50, p99, p999, p9999, max, curve))
+
 struct Cell {
   std::vector<Outcome> rounds;
   std::vector<double> side_rates;  // of the threads that disturb the others, a second
-  LatencyHistogram latencies;      // of a round of its own, in which the clock is looked at
-  LatencyHistogram read_latencies;
+  Latencies latencies;             // of a round of its own, in which the clock is looked at
+  Latencies read_latencies;
   std::uint64_t wrong = 0;
   std::string failure;  // what it threw
 
@@ -56,6 +64,8 @@ struct Cell {
   bool measured() const { return failure.empty() && !rounds.empty(); }
 };
 
+BOOST_DESCRIBE_STRUCT(Cell, (), (rounds, side_rates, latencies, read_latencies, wrong, failure))
+
 using Cells = std::map<CellKey, Cell>;
 
 inline const Cell* find_cell(const Cells& cells, const CellKey& key) {
@@ -70,10 +80,11 @@ inline double rate_of(const Cells& cells, const CellKey& key) {
 }
 
 struct Weight {  // of an entry
-  Kind kind;
+  std::string kind;
   std::string system;
   std::size_t entries;
   double bytes;
 };
+BOOST_DESCRIBE_STRUCT(Weight, (), (kind, system, entries, bytes))
 
 }  // namespace fluxmap_bench

@@ -1,7 +1,7 @@
 // One run of one cell: what its threads share, and what each of them keeps for itself.
 #pragma once
 
-#include "../support/task.hpp"
+#include "../support/team.hpp"
 #include "operations.hpp"
 
 #include <algorithm>

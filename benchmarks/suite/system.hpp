@@ -7,6 +7,10 @@
 #include "run.hpp"
 #include "workloads.hpp"
 
+#include <boost/describe.hpp>
+
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -42,15 +46,17 @@ struct System {
   std::string version;  // of the library, where it is known
   std::string caveat;   // what it does not do, or does otherwise
   bool by_default = true;
-  Abilities abilities;
-  std::function<std::unique_ptr<Instance>(Kind)> open;  // null: it has no such keys or values
+  std::array<Abilities, k_kinds.size()> abilities;  // with each kind of keys and values
+  std::function<std::unique_ptr<Instance>(Kind)> open;
 
+  bool is_peer() const { return !id.starts_with("fluxmap"); }
   bool can(Workload workload, Kind kind) const {
-    return can_do(abilities, workload) && (!info_of(workload).numbers || kind == Kind::u64_u64) && has(workload, kind);
+    return can_do(abilities[static_cast<std::size_t>(kind)], workload) &&
+           (!info_of(workload).numbers || kind == Kind::u64_u64);
   }
-  // Where values of 100 bytes can't be overwritten in place, though those of 8 bytes can.
-  std::function<bool(Workload, Kind)> has = [](Workload, Kind) { return true; };
 };
+
+BOOST_DESCRIBE_STRUCT(System, (), (id, name, version, caveat))
 
 // All that were compiled in, fluxmap first.
 std::vector<System> all_systems();

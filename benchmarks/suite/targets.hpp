@@ -8,6 +8,7 @@
 #include "system.hpp"
 
 #include <fmt/format.h>
+#include <boost/describe.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -29,6 +30,8 @@ struct Target {
   bool met() const { return measured && (at_least ? value >= wanted : value <= wanted); }
   std::string_view verdict() const { return !measured ? "not measured" : met() ? "met" : "MISSED"; }
 };
+
+BOOST_DESCRIBE_STRUCT(Target, (), (text, wanted, at_least, value, note))
 
 class Targets {
  public:
@@ -98,7 +101,7 @@ class Targets {
     double best = 0;
     std::string_view name;
     for (const auto& system : systems_) {
-      if (system.id.starts_with("fluxmap")) continue;
+      if (!system.is_peer()) continue;
       const double theirs = rate(workload, entries, 2, system.id);
       if (theirs > best) best = theirs, name = system.name;
     }
@@ -114,9 +117,9 @@ class Targets {
                   .wanted = 5000,
                   .at_least = false,
                   .measured = ours != nullptr};
-    if (theirs != nullptr) target.wanted = std::max(target.wanted, theirs->read_latencies.quantile(0.999));
+    if (theirs != nullptr) target.wanted = std::max(target.wanted, theirs->read_latencies.p999);
     if (ours != nullptr) {
-      target.value = ours->read_latencies.quantile(0.999);
+      target.value = ours->read_latencies.p999;
       target.note = fmt::format("{:.0f} ns, allowed {:.0f} ns", target.value, target.wanted);
     }
     targets_.push_back(std::move(target));
@@ -125,19 +128,19 @@ class Targets {
   void idle() {
     const auto most =
         std::find_if(idle_.begin(), idle_.end(), [](const IdlePoint& point) { return point.open == 10'000; });
-    const auto add = [&](std::string_view what, double IdlePoint::*ratio, Summary IdlePoint::*time) {
+    const auto add = [&](std::string_view what, double IdlePoint::* ratio, double IdlePoint::* time) {
       Target target{.text = fmt::format("10000 idle transactions slow {} by less than 10 %", what),
                     .wanted = 1.1,
                     .at_least = false,
                     .measured = most != idle_.end()};
       if (target.measured) {
         target.value = (*most).*ratio;
-        target.note = fmt::format("{:.0f} ns against {:.0f} ns", ((*most).*time).median, (idle_.front().*time).median);
+        target.note = fmt::format("{:.0f} ns against {:.0f} ns", (*most).*time, idle_.front().*time);
       }
       targets_.push_back(std::move(target));
     };
-    add("get", &IdlePoint::get_ratio, &IdlePoint::get);
-    add("commit", &IdlePoint::transfer_ratio, &IdlePoint::transfer);
+    add("get", &IdlePoint::get_ratio, &IdlePoint::get_ns);
+    add("commit", &IdlePoint::transfer_ratio, &IdlePoint::transfer_ns);
   }
 
   // Their share is what they do with the same thread when nobody else is there.
@@ -151,9 +154,9 @@ class Targets {
                   .at_least = false,
                   .measured = cell != nullptr};
     if (cell != nullptr) {
-      target.value = cell->latencies.largest();
+      target.value = cell->latencies.max;
       target.note = fmt::format("the slowest took {:.2f} ms, the middle one {:.3f} ms; {:.2f} retries each",
-                                target.value / 1e6, cell->latencies.quantile(0.5) / 1e6, cell->retries_per_operation());
+                                target.value / 1e6, cell->latencies.p50 / 1e6, cell->retries_per_operation());
     }
     targets_.push_back(std::move(target));
   }

@@ -44,7 +44,7 @@ inline std::vector<Weight> measure_weights(const std::vector<System>& systems, c
     if (std::find(ids.begin(), ids.end(), system.id) == ids.end()) continue;
     fmt::print("{:<24}", system.name);
     for (const Kind kind : kinds) {
-      weights.push_back({kind, system.id, entries, weigh(system, kind, run)});
+      weights.push_back({std::string(info_of(kind).name), system.id, entries, weigh(system, kind, run)});
       fmt::print("{:>12.1f}", weights.back().bytes);
       std::fflush(stdout);
     }

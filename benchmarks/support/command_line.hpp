@@ -1,16 +1,12 @@
-// Words on a command line, what is wrong with them, and the frame of a program that takes some.
+// The frame of a program that takes options. CLI11 reads them, in command_line.cpp alone: it takes longer to compile
+// than what is measured.
 #pragma once
 
-#include <fmt/format.h>
-
-#include <unistd.h>
-
-#include <algorithm>
-#include <charconv>
-#include <cstddef>
-#include <cstdio>
-#include <exception>
+#include <cstdint>
+#include <functional>
+#include <memory>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,77 +16,41 @@ struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-template <class Number>
-Number parse_number(std::string_view option, std::string_view text, Number smallest, Number largest) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || !(value >= smallest) || !(value <= largest)) {
-    throw UsageError(fmt::format("{} wants a number from {} to {}, not '{}'", option, smallest, largest, text));
-  }
-  return value;
-}
-
-// The parts between the commas.
-inline std::vector<std::string_view> split(std::string_view text) {
-  std::vector<std::string_view> parts;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t comma = std::min(text.find(',', begin), text.size());
-    parts.push_back(text.substr(begin, comma - begin));
-    begin = comma + 1;
-  }
-  return parts;
-}
-
+// Options by their names, and words in their order by names without dashes. What is given sets the value, what is not
+// leaves it, and --help tells it as the default. They are set in the order in which they are declared here.
 class CommandLine {
  public:
-  CommandLine(int argc, char** argv) : argc_(argc), argv_(argv) {}
+  CommandLine(std::string program, std::string question);
+  CommandLine(const CommandLine&) = delete;
+  CommandLine& operator=(const CommandLine&) = delete;
+  ~CommandLine();
 
-  bool next() { return ++at_ < argc_; }
-  std::string_view word() const { return argv_[at_]; }
-  bool asks_for_help() const { return word() == "--help" || word() == "-h"; }
-
-  std::string_view value() {  // of the option at which we are
-    const auto option = word();
-    if (at_ + 1 >= argc_) throw UsageError(fmt::format("{} wants a value", option));
-    return argv_[++at_];
-  }
+  // unsigned, std::uint64_t, double
   template <class Number>
-  Number number(Number smallest, Number largest) {
-    const auto option = word();
-    return parse_number(option, value(), smallest, largest);
-  }
-  [[noreturn]] void refuse() const { throw UsageError(fmt::format("unknown option '{}'", word())); }
+  void number(const std::string& name, Number& value, Number smallest, Number largest, const std::string& meaning);
+  void seed(std::uint64_t& value) { number("--seed", value, std::uint64_t{0}, ~std::uint64_t{0}, "of random numbers"); }
+  void text(const std::string& name, std::string& value, const std::string& meaning,
+            const std::vector<std::string>& allowed = {});
+  void flag(const std::string& name, std::function<void()> set, const std::string& meaning);
+  void require(const std::string& name);
+
+  // Several values with commas between them.
+  template <class Number>
+  void numbers(const std::string& name, std::vector<Number>& values, Number smallest, Number largest,
+               const std::string& meaning);
+  void texts(const std::string& name, std::vector<std::string>& values, const std::string& meaning,
+             const std::vector<std::string>& allowed = {});
+
+  // The exit code: that of the program, 2 where the command line is wrong, 1 where something was thrown.
+  int run(int argc, char** argv, const std::function<int()>& program);
 
  private:
-  int argc_;
-  char** argv_;
-  int at_ = 0;
+  struct Parser;
+  std::string program_;
+  std::unique_ptr<Parser> parser_;
 };
 
 // What is being measured just now, in a line that the next one overwrites; on a terminal only.
-inline void show_progress(std::string_view text) {
-  static const bool terminal = ::isatty(STDERR_FILENO) != 0;
-  if (!terminal) return;
-  fmt::print(stderr, "\r\033[K{}", text);
-  std::fflush(stderr);
-}
-
-// A whole program: parse(command line) gives its options, run(options) its exit code. Tells what they throw.
-template <class Parse, class Run>
-int run_program(std::string_view name, std::string_view usage, int argc, char** argv, Parse parse, Run run) {
-  try {
-    CommandLine line(argc, argv);
-    const auto options = parse(line);
-    if (!options.help) return run(options);
-    fmt::print("{}", usage);
-    return 0;
-  } catch (const UsageError& error) {
-    fmt::print(stderr, "{}: {} (--help tells more)\n", name, error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "{}: {}\n", name, error.what());
-    return 1;
-  }
-}
+void show_progress(std::string_view text);
 
 }  // namespace fluxmap_bench

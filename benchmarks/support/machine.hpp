@@ -1,6 +1,9 @@
 // Where and how a result was made; without that a number means nothing.
 #pragma once
 
+#include <fmt/format.h>
+#include <boost/describe.hpp>
+
 #include <sys/utsname.h>
 
 #include <ctime>
@@ -17,11 +20,13 @@ namespace fluxmap_bench {
 struct Machine {
   std::string processor = "unknown processor";
   unsigned hardware_threads = std::thread::hardware_concurrency();
-  std::string system;
+  std::string operating_system;
   std::string compiler;
   std::string flags;
   std::string date;
 };
+
+BOOST_DESCRIBE_STRUCT(Machine, (), (date, processor, hardware_threads, operating_system, compiler, flags))
 
 inline Machine this_machine() {
   Machine machine;
@@ -33,7 +38,7 @@ inline Machine this_machine() {
     }
   }
   utsname name{};
-  if (uname(&name) == 0) machine.system = std::string(name.sysname) + ' ' + name.release + ' ' + name.machine;
+  if (uname(&name) == 0) machine.operating_system = std::string(name.sysname) + ' ' + name.release + ' ' + name.machine;
 #if defined(__clang__)
   machine.compiler = "clang " __clang_version__;
 #else
@@ -58,6 +63,12 @@ inline Machine this_machine() {
   if (gmtime_r(&now, &utc) != nullptr) std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &utc);
   machine.date = text;
   return machine;
+}
+
+inline void print_machine() {
+  const auto machine = this_machine();
+  fmt::print("{}, {} hardware threads, {}\n{}, {}, {}\n", machine.processor, machine.hardware_threads,
+             machine.operating_system, machine.compiler, machine.flags, machine.date);
 }
 
 }  // namespace fluxmap_bench

@@ -2,20 +2,48 @@
 // own processor time, which other programs on the machine do not stretch.
 #pragma once
 
-#include "task.hpp"
+#include "workload.hpp"
+
+#include <boost/describe.hpp>
 
 #include <time.h>
 
 #include <algorithm>
+#include <atomic>
 #include <barrier>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <thread>
 #include <vector>
 
 namespace fluxmap_bench {
+
+// What all threads share.
+struct Task {
+  std::uint64_t budget = std::numeric_limits<std::uint64_t>::max();  // operations of each thread, unless stopped
+  std::atomic<bool> stop{false};
+};
+
+// What each counts for itself.
+struct alignas(128) Tally {  // two cache lines: neighbours are prefetched in pairs
+  std::uint64_t seed = 0;
+  std::uint64_t operations = 0;
+  std::uint64_t wrong = 0;     // answers that cannot be right
+  std::uint64_t checksum = 0;  // depends on every answer, so that none can be left out
+  std::uint64_t retries = 0;   // transactions begun again after a conflict
+
+  bool more(const Task& task) const {
+    return operations < task.budget && !task.stop.load(std::memory_order_relaxed);  // nothing else hangs on it
+  }
+
+  void check_value(Key key, Value value) {
+    checksum += value;
+    if (!belongs_to(key, value)) ++wrong;
+  }
+};
 
 struct Outcome {
   std::uint64_t operations = 0;
@@ -24,17 +52,10 @@ struct Outcome {
   std::uint64_t wrong = 0;
   std::uint64_t checksum = 0;
   std::uint64_t retries = 0;
-
-  Outcome& operator+=(const Outcome& other) {
-    operations += other.operations;
-    seconds += other.seconds;
-    cpu_seconds += other.cpu_seconds;
-    wrong += other.wrong;
-    checksum += other.checksum;
-    retries += other.retries;
-    return *this;
-  }
 };
+
+// What is handed on; that something was wrong is counted with the cell.
+BOOST_DESCRIBE_STRUCT(Outcome, (), (operations, seconds, cpu_seconds, retries))
 
 inline double thread_cpu_seconds() {
   timespec now{};

@@ -1,12 +1,9 @@
-// What every system is asked to do: the rows, their keys and values, and the random numbers that choose among them.
+// Keys, values that name their keys, and the random numbers that choose among them.
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,24 +11,6 @@ namespace fluxmap_bench {
 
 using Key = std::uint64_t;
 using Value = std::uint64_t;
-using Entries = std::vector<std::pair<Key, Value>>;
-
-enum class Row { get, insert, overwrite, mixed, transfer, scan };
-
-struct RowInfo {
-  Row row;
-  std::string_view name;
-  std::string_view meaning;
-};
-
-inline constexpr std::array<RowInfo, 6> k_rows{{
-    {Row::get, "get", "read a random present key"},
-    {Row::insert, "insert", "insert a new random key; starts at N entries and ends at 2N"},
-    {Row::overwrite, "overwrite", "write a random present key"},
-    {Row::mixed, "mixed 80/20", "80 % get, 20 % overwrite"},
-    {Row::transfer, "transfer", "atomically read two keys and write both"},
-    {Row::scan, "scan 100", "copy out 100 neighbouring entries"},
-}};
 
 // splitmix64: small, fast, and good enough to choose keys.
 class Random {
@@ -63,7 +42,6 @@ class KeySpace {
 
   std::size_t entries() const { return entries_; }
   Key present(std::uint64_t index) const { return index * stride_; }
-  static Key fresh(Random& random) { return (random() % k_end) | 1; }
   static Key end() { return k_end; }  // beyond every key
 
   // The indexes of the present keys in a random order: the order in which every system is filled.
@@ -86,10 +64,5 @@ inline Value make_value(Key key, std::uint64_t low) {
   return (Random::mix(key) & 0xffffffff00000000ULL) | (low & 0xffffffffULL);
 }
 inline bool belongs_to(Key key, Value value) { return ((Random::mix(key) ^ value) >> 32) == 0; }
-
-inline constexpr Value k_opening_balance = 1000;
-inline constexpr std::size_t k_scan_entries = 100;
-
-inline Value first_value(Row row, Key key) { return row == Row::transfer ? k_opening_balance : make_value(key, 0); }
 
 }  // namespace fluxmap_bench

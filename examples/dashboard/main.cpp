@@ -2,20 +2,24 @@
 //   /  the page      /stats.json  what it plots      /metrics  the same for Prometheus
 #include <fluxmap/prometheus.hpp>
 
+#include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <random>
+#include <string>
+#include <system_error>
 
 #include "http_server.hpp"
-#include "options.hpp"
 #include "page.hpp"
 #include "report.hpp"
 #include "workload.hpp"
@@ -30,6 +34,13 @@ using example::Workload;
 using std::chrono::steady_clock;
 
 namespace {
+
+struct Options {
+  std::uint16_t port = 0;
+  std::uint32_t seconds = 0;
+  std::uint32_t idle_seconds = 15;
+  std::filesystem::path directory;  // empty: a temporary one
+};
 
 // A directory of its own below that for temporary files, removed at the end.
 class TemporaryDirectory {
@@ -71,7 +82,7 @@ HttpResponse answer(const HttpRequest& request, const Store& store, const Worklo
 }
 
 // Serves until it is interrupted, or the time is over.
-void serve(const example::Options& options, const Store& store, const Workload& workload) {
+void serve(const Options& options, const Store& store, const Workload& workload) {
   asio::io_context io(1);
   const auto started = steady_clock::now();
   example::HttpServer server(
@@ -95,7 +106,7 @@ void serve(const example::Options& options, const Store& store, const Workload& 
   io.run();
 }
 
-int run(const example::Options& options) {
+int run(const Options& options) {
   std::optional<TemporaryDirectory> temporary;
   if (options.directory.empty()) temporary.emplace();
   const std::shared_ptr<Store> store =
@@ -127,13 +138,22 @@ int run(const example::Options& options) {
 }  // namespace
 
 int main(int argc, char* argv[]) {
-  const auto options = example::parse_options({argv + 1, argv + argc});
-  if (!options) {
-    std::cerr << example::k_usage;
-    return 2;
-  }
+  Options options;
+  CLI::App line("A database at work, and a page that shows its statistics moving");
+  line.option_defaults()->take_last();
+  line.add_option("--port", options.port, "of the loopback address to listen on; 0: one that is free")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  line.add_option("--seconds", options.seconds, "end after so long; 0: when interrupted")->capture_default_str();
+  line.add_option("--directory", options.directory, "where the database is kept, instead of a temporary one");
+  line.add_option("--idle", options.idle_seconds, "close connections that are silent for so many seconds")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   try {
-    return run(*options);
+    line.parse(argc, argv);
+    return run(options);
+  } catch (const CLI::ParseError& error) {
+    return line.exit(error) == 0 ? 0 : 2;
   } catch (const std::exception& error) {
     std::cerr << "dashboard: " << error.what() << '\n';
     return 1;

@@ -2,18 +2,20 @@
 
 #include <fluxmap/prometheus.hpp>
 
+#include <boost/json.hpp>
+
 #include <array>
 #include <sstream>
 #include <string_view>
 
-#include "json.hpp"
 #include "workload.hpp"
 
 namespace example {
+namespace json = boost::json;
 namespace {
 
 struct CountField {
-  std::uint64_t WorkloadCounts::*value;
+  std::uint64_t WorkloadCounts::* value;
   std::string_view name;
 };
 
@@ -26,18 +28,13 @@ constexpr std::array k_operations{
 
 std::string to_json(double seconds, const fluxmap::Stats& stats, const WorkloadCounts& counts,
                     const LatencyReading& flushes) {
-  JsonObject fields;
-  for (const auto& field : fluxmap::k_stats_fields) fields.add(field.name, stats.*field.value);
-  JsonObject operations;
-  for (const auto& field : k_operations) operations.add(field.name, counts.*field.value);
-  JsonObject flush;
-  flush.add("count", flushes.count);
-  flush.add("median_seconds", flushes.recent_median);
-  flush.add("longest_seconds", flushes.recent_longest);
-  JsonObject all;
-  all.add("seconds", seconds).add("wrong", counts.wrong);
-  all.add("operations", operations).add("flush", flush).add("stats", fields);
-  return all.text();
+  json::object fields, operations;
+  for (const auto& field : fluxmap::k_stats_fields) fields[field.name] = stats.*field.value;
+  for (const auto& field : k_operations) operations[field.name] = counts.*field.value;
+  const json::object flush{
+      {"count", flushes.count}, {"median_seconds", flushes.recent_median}, {"longest_seconds", flushes.recent_longest}};
+  return json::serialize(json::object{
+      {"seconds", seconds}, {"wrong", counts.wrong}, {"operations", operations}, {"flush", flush}, {"stats", fields}});
 }
 
 std::string to_metrics(const fluxmap::Stats& stats, const WorkloadCounts& counts, const LatencyReading& flushes) {

@@ -23,13 +23,7 @@ static std::string version_text() {
 }
 
 void add_absl(std::vector<System>& systems) {
-  systems.push_back({.id = "absl",
-                     .name = "absl::btree+lock",
-                     .version = version_text(),
-                     .caveat = "One lock for everything: a reader holds up every writer for as long as it reads, a "
-                               "writer everybody. No snapshots that outlive the lock, no rollback.",
-                     .abilities = AbslStore<std::uint64_t, std::uint64_t>::Session::k_abilities,
-                     .open = [](Kind kind) { return open_store<AbslStore>(kind); }});
+  systems.push_back(system_of<AbslStore>("absl", "absl::btree+lock", version_text(), std::string(k_lock_caveat)));
 }
 
 }  // namespace fluxmap_bench

@@ -6,15 +6,10 @@
 namespace fluxmap_bench {
 
 void add_fluxmap(std::vector<System>& systems) {
-  const auto add = [&](std::string id, std::string name, std::string caveat, Durability durability,
+  const auto add = [&](const char* id, const char* name, const char* caveat, Durability durability,
                        unsigned coroutines) {
-    systems.push_back({.id = std::move(id),
-                       .name = std::move(name),
-                       .version = "this tree",
-                       .caveat = std::move(caveat),
-                       .by_default = durability == Durability::memory,
-                       .abilities = {},
-                       .open = [=](Kind kind) { return open_store<FluxDefaultStore>(kind, durability, coroutines); }});
+    systems.push_back(system_of<FluxDefaultStore>(id, name, "this tree", caveat, durability == Durability::memory,
+                                                  durability, coroutines));
   };
   add("fluxmap", "fluxmap", "Serializable transactions, snapshots, in memory. No caveat that its README does not tell.",
       Durability::memory, 1);

@@ -1,6 +1,7 @@
 #include "../snapshots.hpp"
 
 #include "../../support/run_here.hpp"
+#include "../../support/statistics.hpp"
 #include "../../support/team.hpp"
 #include "../../support/workload.hpp"
 
@@ -110,14 +111,14 @@ class Subject {
       const auto value = handle.get(key);
       if (!value || !belongs_to(key, *value)) throw std::runtime_error("a get went wrong");
     }
-    point.get.median = nanoseconds_each(start, k_writes);
+    point.get_ns = nanoseconds_each(start, k_writes);
     start = thread_cpu_seconds();
     for (std::size_t i = 0; i < k_writes; ++i) {
       const Key key = keys_.present(random.below(hot));
       const Value* const value = old.get(key);
       if (value == nullptr || *value != make_value(key, 0)) throw std::runtime_error("an old snapshot has changed");
     }
-    point.old_get.median = nanoseconds_each(start, k_writes);
+    point.old_get_ns = nanoseconds_each(start, k_writes);
     constexpr std::size_t k_scans = 1000;
     constexpr std::size_t k_length = 100;
     start = thread_cpu_seconds();
@@ -129,10 +130,10 @@ class Subject {
       }
       if (count != k_length) throw std::runtime_error("a scan went wrong");
     }
-    point.scan.median = nanoseconds_each(start, k_scans);
+    point.scan_ns = nanoseconds_each(start, k_scans);
     const auto stats = database_->stats();
     point.pinned_versions = stats.pinned_versions;
-    point.memory_bytes_per_entry = static_cast<double>(stats.memory_bytes) / static_cast<double>(stats.keys);
+    point.bytes_per_entry = static_cast<double>(stats.memory_bytes) / static_cast<double>(stats.keys);
     return point;
   }
 
@@ -191,9 +192,9 @@ std::vector<IdlePoint> measure_idle(const std::vector<std::size_t>& counts, unsi
     const auto& one = series[i];
     const auto& none = series.front();
     points.push_back({.open = counts[i],
-                      .get = summarize(one.get),
-                      .overwrite = summarize(one.overwrite),
-                      .transfer = summarize(one.transfer),
+                      .get_ns = median(one.get),
+                      .overwrite_ns = median(one.overwrite),
+                      .transfer_ns = median(one.transfer),
                       .get_ratio = ratio(one.get, none.get),
                       .overwrite_ratio = ratio(one.overwrite, none.overwrite),
                       .transfer_ratio = ratio(one.transfer, none.transfer)});
@@ -215,15 +216,15 @@ std::vector<VersionsPoint> measure_versions(const std::vector<std::size_t>& coun
     VersionsPoint point;
     for (unsigned round = 0; round < rounds; ++round) {
       point = subject.measure_hot(k_versions_hot, Random::mix(seed + round));
-      get.push_back(point.get.median);
-      old_get.push_back(point.old_get.median);
-      scan.push_back(point.scan.median);
+      get.push_back(point.get_ns);
+      old_get.push_back(point.old_get_ns);
+      scan.push_back(point.scan_ns);
     }
     point.overwrites = count;
-    point.overwrite = {overwrite, 0};
-    point.get = summarize(get);
-    point.old_get = summarize(old_get);
-    point.scan = summarize(scan);
+    point.overwrite_ns = overwrite;
+    point.get_ns = median(get);
+    point.old_get_ns = median(old_get);
+    point.scan_ns = median(scan);
     points.push_back(point);
   }
   return points;

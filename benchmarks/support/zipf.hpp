@@ -5,7 +5,7 @@
 // the distribution. YCSB scrambles the ranks with a hash, so that popular keys are not neighbours; so does scrambled().
 #pragma once
 
-#include "../support/workload.hpp"
+#include "workload.hpp"
 
 #include <cmath>
 #include <cstdint>
