@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fluxmap/clock.hpp>
+#include <fluxmap/concepts.hpp>
 #include <fluxmap/detail/front/async_op.hpp>
 #include <fluxmap/detail/front/metadata.hpp>
 #include <fluxmap/detail/front/persistence.hpp>
@@ -166,6 +167,7 @@ class Database {
   // Calls f(const KeyMetadata<Key>&) for every live key, ascending, as of one snapshot. f must not suspend; what it
   // throws comes through. O(n); others go on reading and writing.
   template <class F>
+    requires Visitor<F&, KeyMetadata<Key>>
   void scan_metadata(F&& f) const {
     store_->check_open();
     detail::scan_metadata(*store_, f);

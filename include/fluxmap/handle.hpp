@@ -1,6 +1,7 @@
 // Handle: autocommit operations, and the way to transactions.
 #pragma once
 
+#include <fluxmap/concepts.hpp>
 #include <fluxmap/detail/front/async_op.hpp>
 #include <fluxmap/detail/front/autocommit_op.hpp>
 #include <fluxmap/detail/front/lookup_key.hpp>
@@ -63,7 +64,7 @@ class Handle {
   }
   // Calls f(const Value&) without a copy. False: no such key. f must be short: versions that it might look at are not
   // freed meanwhile. It may use the database, but not suspend.
-  template <class K, class F>
+  template <class K, Visitor<Value> F>
   bool visit(const K& key, F&& f) const {
     auto& store = session_->store();
     const auto wanted = detail::lookup_key<Key>(store.index.compare(), key);
@@ -73,7 +74,7 @@ class Handle {
   }
 
   // Copies of the values of a range of keys, in the order asked, from one snapshot.
-  template <class Keys>
+  template <KeyRange Keys>
   std::vector<std::optional<Value>> get_many(const Keys& keys) const
     requires std::copy_constructible<Value>
   {
@@ -117,12 +118,12 @@ class Handle {
 
   // Inserts or overwrites. K is whatever converts to Key; a number that Key cannot hold is not cut, but fails with
   // errc::invalid_key, as does a key that is not equal to itself. So do the other writes.
-  template <std::convertible_to<Key> K = Key>
+  template <InsertableKey<Key> K = Key>
   asio::awaitable<void> insert(K key, Value value) {
     return detail::insert_op<Key, Value, Compare>(session_, detail::given_key<Key>(std::move(key)), std::move(value),
                                                   default_time());
   }
-  template <std::convertible_to<Key> K = Key, boost::asio::completion_token_for<void(error_code)> Token>
+  template <InsertableKey<Key> K = Key, boost::asio::completion_token_for<void(error_code)> Token>
   auto insert(K key, Value value, Token&& token) {
     return detail::initiate_with_code<void>(
         std::forward<Token>(token),
@@ -133,14 +134,14 @@ class Handle {
   }
   // The same, for so long: then the key is gone, as if it had been removed. Later writes set the time anew, to theirs
   // or the database's. Throws errc::invalid_option where the time is not positive.
-  template <std::convertible_to<Key> K = Key>
+  template <InsertableKey<Key> K = Key>
   asio::awaitable<void> insert(K key, Value value, ExpiresAfter lasts)
     requires std::copy_constructible<Key>
   {
     return detail::insert_for_op<Key, Value, Compare>(session_, detail::given_key<Key>(std::move(key)),
                                                       std::move(value), lasts);
   }
-  template <std::convertible_to<Key> K = Key, boost::asio::completion_token_for<void(error_code)> Token>
+  template <InsertableKey<Key> K = Key, boost::asio::completion_token_for<void(error_code)> Token>
   auto insert(K key, Value value, ExpiresAfter lasts, Token&& token)
     requires std::copy_constructible<Key>
   {
@@ -152,12 +153,12 @@ class Handle {
   }
 
   // Inserts where there is nothing. False: there was a value, nothing was written.
-  template <std::convertible_to<Key> K = Key>
+  template <InsertableKey<Key> K = Key>
   asio::awaitable<bool> insert_if_absent(K key, Value value) {
     return detail::insert_if_absent_op<Key, Value, Compare>(session_, detail::given_key<Key>(std::move(key)),
                                                             std::move(value));
   }
-  template <std::convertible_to<Key> K = Key, boost::asio::completion_token_for<void(error_code, bool)> Token>
+  template <InsertableKey<Key> K = Key, boost::asio::completion_token_for<void(error_code, bool)> Token>
   auto insert_if_absent(K key, Value value, Token&& token) {
     return detail::initiate_with_code<bool>(
         std::forward<Token>(token),
@@ -200,17 +201,15 @@ class Handle {
   // Atomic read-modify-write: Value f(const Value* old), old == nullptr where there is none. Hands over the new value
   // (nothing, where values cannot be copied). f may be called more than once and must not suspend.
   // A token is completed with (std::exception_ptr, Value), because f may throw anything.
-  template <class F, std::convertible_to<Key> K = Key>
-    requires std::is_invocable_r_v<Value, std::decay_t<F>&, const Value*>
+  template <Updater<Value> F, InsertableKey<Key> K = Key>
   asio::awaitable<detail::updated_t<Value>> update(K key, F&& f) {
     return detail::update_op<Key, Value, Compare, std::decay_t<F>>(session_, detail::given_key<Key>(std::move(key)),
                                                                    std::forward<F>(f));
   }
   template <
-      class F, std::convertible_to<Key> K = Key,
+      Updater<Value> F, InsertableKey<Key> K = Key,
       boost::asio::completion_token_for<typename detail::CompletionSignatures<detail::updated_t<Value>>::with_exception>
           Token>
-    requires std::is_invocable_r_v<Value, std::decay_t<F>&, const Value*>
   auto update(K key, F&& f, Token&& token) {
     return detail::initiate_with_exception<detail::updated_t<Value>>(
         std::forward<Token>(token), [session = session_, key = detail::given_key<Key>(std::move(key)),
@@ -225,14 +224,12 @@ class Handle {
   // returning asio::awaitable<T>; its T is handed over. A T that is boost::system::result<…> with an error rolls back.
   // What the closure does besides happens once per attempt; what it read is certain only once this has completed.
   // A token is completed with (std::exception_ptr, T).
-  template <class F>
-    requires std::is_invocable_v<std::decay_t<F>&, TransactionType&>
+  template <TransactionClosure<Key, Value, Compare> F>
   asio::awaitable<detail::closure_value_t<F, TransactionType>> transaction(F&& closure,
                                                                            TransactionOptions options = {}) {
     return Run<F>::run(session_, std::forward<F>(closure), options);
   }
-  template <class F, class Token>
-    requires std::is_invocable_v<std::decay_t<F>&, TransactionType&>
+  template <TransactionClosure<Key, Value, Compare> F, class Token>
   auto transaction(F&& closure, TransactionOptions options, Token&& token) {
     using T = detail::closure_value_t<F, TransactionType>;
     return detail::initiate_with_exception<T>(
@@ -241,10 +238,10 @@ class Handle {
           return Run<F>::run(std::move(session), std::move(closure), options);
         });
   }
-  template <class F, class Token>
-    requires std::is_invocable_v<std::decay_t<F>&, TransactionType&> &&
-             boost::asio::completion_token_for<Token, typename detail::CompletionSignatures<
-                                                          detail::closure_value_t<F, TransactionType>>::with_exception>
+  template <TransactionClosure<Key, Value, Compare> F,
+            boost::asio::completion_token_for<
+                typename detail::CompletionSignatures<detail::closure_value_t<F, TransactionType>>::with_exception>
+                Token>
   auto transaction(F&& closure, Token&& token) {
     return transaction(std::forward<F>(closure), TransactionOptions{}, std::forward<Token>(token));
   }

@@ -1,6 +1,7 @@
 // Transaction: explicit control over one transaction.
 #pragma once
 
+#include <fluxmap/concepts.hpp>
 #include <fluxmap/detail/front/async_op.hpp>
 #include <fluxmap/detail/front/autocommit_op.hpp>
 #include <fluxmap/detail/front/commit_op.hpp>
@@ -77,7 +78,7 @@ class Transaction {
   }
 
   // As get, for each of a range of keys, in the order asked.
-  template <class Keys>
+  template <KeyRange Keys>
   std::vector<const Value*> get_many(const Keys& keys) {
     std::vector<const Value*> values;
     if constexpr (requires { keys.size(); }) values.reserve(keys.size());
@@ -112,14 +113,14 @@ class Transaction {
   // Inserts or overwrites. Private until commit, and blind: two transactions that only write a key do not conflict.
   // Strong exception guarantee. Throws errc::read_only in a read-only transaction, and errc::invalid_key for a key that
   // Key cannot hold or that is not equal to itself. K is whatever converts to Key.
-  template <std::convertible_to<Key> K = Key>
+  template <InsertableKey<Key> K = Key>
   void insert(K key, Value value) {
     auto given = detail::given_key<Key>(std::move(key));
     state().put(detail::held<Key>(given), std::move(value));
   }
   // The same, for so long after this transaction's now, which is one for all of it. Throws errc::invalid_option where
   // the time is not positive.
-  template <std::convertible_to<Key> K = Key>
+  template <InsertableKey<Key> K = Key>
   void insert(K key, Value value, ExpiresAfter lasts)
     requires std::copy_constructible<Key>
   {
