@@ -3,6 +3,7 @@
 #   // above a declaration                  documents it; // after a member, and what goes on below it, ///<
 #   // above a #pragma once                 becomes the description of the file
 #   lines indented in a comment             keep their form
+#   Complexity: O(1)., and the like         begin a paragraph with that heading: see is_headed
 #   namespace fluxmap::inline FLUXMAP_ABI   becomes namespace fluxmap
 #   namespace detail, specialisations       are left out
 #   friends, requires, detail's types       are left out, or spelt as a reader would
@@ -38,6 +39,15 @@ function token_form(i,    head, signature) {
   return "The same with a completion token as the last argument, of signature `" signature "`."
 }
 
+# The headed paragraphs of a class or a member, in this order (tests/readme/check_reference.cmake).
+function is_headed(text) { return text ~ /^(Thread safety|Complexity|Errors|Cancellation|Exceptions): / }
+function headed(text,    at, rest) {
+  at = index(text, ": ")
+  rest = substr(text, at + 2)
+  if (rest ~ /^[a-z][a-z]+[ ,;.]/) rest = toupper(substr(rest, 1, 1)) substr(rest, 2)  # a word, not a name
+  return "@par " substr(text, 1, at - 1) "\n" escaped(rest)
+}
+
 # A comment block [from, to]: documentation of what follows, in Doxygen's spelling.
 function document(from, to, lead,    i, text, verbatim, indent) {
   indent = substr(line[from], 1, column(from) - 1)
@@ -50,7 +60,7 @@ function document(from, to, lead,    i, text, verbatim, indent) {
     } else if (verbatim && text == "" && i < to && text_of(i + 1) ~ /^   /) {
       out[i] = ""
     } else {
-      out[i] = (verbatim ? "@endverbatim\n" : "") indent escaped(text)
+      out[i] = (verbatim ? "@endverbatim\n" : "") indent (is_headed(text) ? headed(text) : escaped(text))
       verbatim = 0
     }
   }
@@ -122,7 +132,8 @@ END {
   gsub(/inline namespace FLUXMAP_ABI \{\}/, "", whole)
   gsub(/typename detail::CompletionSignatures<detail::updated_t<Value>>::with_exception/,
        "void(std::exception_ptr, Value)", whole)
-  gsub(/requires std::is_invocable(_r)?_v < [^>]*>[ \n]*&, [A-Za-z ]+[&*] >[ \n]*(&&[^~]*::with_exception> )?/, "", whole)
+  gsub(/typename detail::CompletionSignatures<detail::closure_value_t<F, TransactionType>>::with_exception/,
+       "void(std::exception_ptr, T)", whole)
   gsub(/using Transaction = TransactionType/, "using Transaction = fluxmap::Transaction<Key, Value, Compare>", whole)
   gsub(/detail::closure_value_t<F, TransactionType>/, "T", whole)
   gsub(/detail::updated_t<Value>/, "Value", whole)

@@ -23,8 +23,11 @@ namespace detail {
 struct BuilderAccess;
 }
 
-// Collects options and makes databases. Setters return the builder; options are checked by build(), which throws
-// errc::invalid_option with the option's name. Not thread-safe; may be used more than once.
+// Collects options and makes databases; may be used more than once. Setters return the builder. They check nothing:
+// build() does, and fails with errc::invalid_option and the option's name. What it wants is said among their errors.
+//
+// Thread safety: none.
+// Complexity: of a setter O(1).
 template <class Key, class Value, class Compare>
 class DatabaseBuilder {
  public:
@@ -32,6 +35,7 @@ class DatabaseBuilder {
   using DatabaseType = Database<Key, Value, Compare>;
 
   // No log: what is in memory is all there is. The default.
+  // Complexity: O(1).
   DatabaseBuilder& in_memory() {
     open_ = nullptr;
     return *this;
@@ -40,54 +44,63 @@ class DatabaseBuilder {
   // With a log in a directory: a commit is acknowledged when the operating system has it, which survives the end of
   // the process, and is synced in the background, so that a power cut costs the last moments at most. Readers see a
   // commit as soon as it is decided. Key and Value need a Codec.
+  // Errors: of build(), where the directory has no name, or segment_bytes is 0 or more than 16 GiB.
   DatabaseBuilder& durability_relaxed(PersistenceOptions options) {
     return persistent(std::move(options), detail::LogLevel::relaxed);
   }
   // With a log in a directory: a commit is acknowledged, and visible to readers, when it is on the disk. Commits that
   // wait share one sync. Key and Value need a Codec.
+  // Errors: of build(), as durability_relaxed.
   DatabaseBuilder& durability_full(PersistenceOptions options) {
     return persistent(std::move(options), detail::LogLevel::full);
   }
 
   // durability_relaxed syncs at the first of these: so long after the first commit that is not synced (100 ms by
   // default), or once so many commits, or bytes of log, are not.
+  // Errors: of build(), where it is not positive.
   DatabaseBuilder& flush_interval(std::chrono::milliseconds interval) {
     setup_.log.flush_interval = interval;
     return *this;
   }
   // See flush_interval.
+  // Errors: of build(), where it is 0.
   DatabaseBuilder& flush_after_commits(std::size_t commits) {
     setup_.log.flush_after_commits = commits;
     return *this;
   }
   // See flush_interval.
+  // Errors: of build(), where it is 0.
   DatabaseBuilder& flush_after_bytes(std::size_t bytes) {
     setup_.log.flush_after_bytes = bytes;
     return *this;
   }
 
   // Called now and then while a directory is read, by the thread that reads it. Must not throw.
+  // Complexity: O(1).
   DatabaseBuilder& on_recovery_progress(std::function<void(const RecoveryProgress&)> report) {
     setup_.progress = std::move(report);
     return *this;
   }
 
   // Opens a directory without the entries whose key is not equal to itself (a NaN, or one with a NaN in it). 0.1.0 took
-  // such keys; without this option a directory that has one is not opened, and fails with errc::invalid_key.
+  // such keys; without this option a directory that has one is not opened.
+  // Errors: of build() without it, errc::invalid_key for such a directory.
   DatabaseBuilder& leave_out_invalid_keys() {
     setup_.leave_out_invalid_keys = true;
     return *this;
   }
 
   // Vacuums by itself, on a thread of its own, every interval.
+  // Errors: of build(), where the interval is not positive.
   DatabaseBuilder& auto_vacuum(VacuumOptions options) {
     auto_vacuum_ = options;
     return *this;
   }
 
   // A limit for the bytes of what is live, counted as Stats::memory_bytes; eviction says what goes beyond it. Nothing
-  // else is refused or evicted for what open snapshots hold. A single entry larger than the limit fails with
-  // errc::memory_limit. Each entry takes 16 bytes more.
+  // else is refused or evicted for what open snapshots hold. Each entry takes 16 bytes more.
+  // Errors: of build(), where it is 0. Of writes then errc::memory_limit, for an entry that is larger than the limit,
+  // and where nothing may be evicted.
   DatabaseBuilder& max_memory(std::size_t bytes)
     requires std::copy_constructible<Key>
   {
@@ -99,6 +112,7 @@ class DatabaseBuilder {
   }
   // lru by default. Without max_memory it means nothing. arc needs keys that std::hash takes, or pairs, tuples or
   // ranges of such.
+  // Errors: of build(), where it is none of them, and for arc with other keys and max_memory.
   DatabaseBuilder& eviction(Eviction eviction) {
     eviction_ = eviction;
     return *this;
@@ -106,6 +120,7 @@ class DatabaseBuilder {
 
   // Entries expire so long after their last write, unless the write says otherwise (ExpiresAfter). By the wall clock,
   // and also while the database is closed.
+  // Errors: of build(), where it is not positive.
   DatabaseBuilder& time_to_live(std::chrono::milliseconds time)
     requires std::copy_constructible<Key>
   {
@@ -113,29 +128,37 @@ class DatabaseBuilder {
     return *this;
   }
   // The clock by which entries expire: the system's by default.
+  // Errors: of build(), where it is null.
   DatabaseBuilder& clock(std::shared_ptr<const Clock> clock) {
     clock_ = std::move(clock);
     return *this;
   }
 
-  // The probability that an entry of the index is listed in its upper level, in (0, 1). Smaller takes less memory, 16
-  // bytes less for each entry that is not listed, and makes every search walk further, 1 / p entries on average.
+  // The probability that an entry of the index is listed in its upper level, 0.5 by default. Smaller takes less memory,
+  // 16 bytes less for each entry that is not listed, and makes every search walk further, 1 / p entries on average.
+  // Errors: of build(), where it does not lie in (0, 1).
   DatabaseBuilder& skiplist_p(double p) {
     skiplist_p_ = p;
     return *this;
   }
 
   // The comparator, where it is more than its type.
+  // Errors: of build() without it, where Compare has no default.
+  // Exceptions: what its move throws comes through.
   DatabaseBuilder& comparator(Compare compare) {
     compare_.emplace(std::move(compare));
     return *this;
   }
 
-  // Makes the database, with what its directory holds. Throws boost::system::system_error: errc::invalid_option;
-  // errc::already_open; errc::log_corrupt with the file and the offset; errc::decode_failed where the directory holds
-  // other types; errc::invalid_key where it holds a key that has no place in the order (see leave_out_invalid_keys); or
-  // an error of the operating system with the path. Where it throws, the directory is unchanged, except that a missing
-  // one may have been made. O(entries + log).
+  // Makes the database, with what its directory holds. Where that fails the directory is unchanged, except that a
+  // missing one may have been made.
+  // Complexity: O(entries + log), and the sorting of what the log holds.
+  // Errors: errc::invalid_option; errc::already_open; errc::log_corrupt with the file and the offset;
+  // errc::decode_failed where the directory holds other types, or where a codec or comparator throws while it is read;
+  // errc::invalid_key where it holds a key that has no place in the order (see leave_out_invalid_keys); an error of the
+  // operating system with the path.
+  // Exceptions: std::bad_alloc (not_enough_memory, an error, while a file is read); std::system_error where no thread
+  // can be started; what the comparator throws when it is copied comes through.
   std::shared_ptr<DatabaseType> build() const {
     check();
     std::shared_ptr<DatabaseType> database(new DatabaseType(comparator_or_default(), skiplist_p_, clock_));
@@ -151,6 +174,11 @@ class DatabaseBuilder {
   }
 
   // The same, on a thread of its own where there is a directory to be read. A relative one is what it is at the call.
+  // The builder may be changed or destroyed meanwhile.
+  // Complexity: as build.
+  // Errors: as build; errc::invalid_option on an executor that other threads may not post to (see Handle).
+  // Cancellation: none, once it has begun.
+  // Exceptions: as build.
   asio::awaitable<std::shared_ptr<DatabaseType>> async_build() const { return build_op(settled()); }
   template <boost::asio::completion_token_for<void(boost::system::error_code, std::shared_ptr<DatabaseType>)> Token>
   auto async_build(Token&& token) const {

@@ -72,17 +72,23 @@ class Nesting;
 
 }  // namespace detail
 
-// Appends bytes to a vector, its own or one that it is given. A member that throws (std::bad_alloc) has appended
-// nothing. Not thread-safe.
+// Appends bytes to a vector, its own or one that it is given.
+//
+// Thread safety: none.
+// Exceptions: std::bad_alloc; then nothing was appended.
 class Encoder {
  public:
+  // Appends to a vector of its own.
+  // Complexity: O(1).
   Encoder() noexcept : out_(&own_) {}
   // Appends to `out`, which must outlive the encoder.
+  // Complexity: O(1).
   explicit Encoder(std::vector<std::byte>& out) noexcept : out_(&out) {}
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
 
   // The bytes as they are; without their length. They must not be the encoder's own.
+  // Complexity: O(bytes), amortised.
   void write(Bytes bytes) {
     if (bytes.empty()) return;
     // Not insert(): g++ 12 warns at -O3 that it overflows the vector.
@@ -92,6 +98,7 @@ class Encoder {
   }
 
   // sizeof(T) bytes, little-endian. Give T where the argument's type depends on the platform.
+  // Complexity: O(1), amortised.
   template <detail::CodecInteger T>
   void write_integer(T value) {
     const auto stored = boost::endian::native_to_little(static_cast<std::make_unsigned_t<T>>(value));
@@ -99,6 +106,7 @@ class Encoder {
   }
 
   // A length: 1 byte below 128, 2 below 16384, and so on up to 10.
+  // Complexity: O(1), amortised.
   void write_length(std::size_t length) {
     std::uint64_t rest = length;
     std::array<std::byte, k_max_length_bytes> bytes;  // NOLINT: only what has been written is read
@@ -109,10 +117,13 @@ class Encoder {
   }
 
   // All bytes of the vector, those before the first write included.
+  // Complexity: O(1).
   std::size_t size() const noexcept { return out_->size(); }
   // Likewise; valid until the next write.
+  // Complexity: O(1).
   Bytes bytes() const noexcept { return *out_; }
   // Empties the vector, whose memory stays.
+  // Complexity: O(1).
   void clear() noexcept { out_->clear(); }
 
  private:
@@ -124,15 +135,20 @@ class Encoder {
   unsigned nesting_ = 0;
 };
 
-// Reads bytes from front to back, and never past their end: every read that would, throws system_error with
-// errc::decode_failed and a text that says why and where, and the decoder is then of no further use. Does not own the
-// bytes. Cheap to copy, which is how to look ahead. Not thread-safe.
+// Reads bytes from front to back, and never past their end. Does not own the bytes. Cheap to copy, which is how to look
+// ahead.
+//
+// Thread safety: none.
+// Errors: of every read errc::decode_failed, where it would go past the end, with a text that says why and where. The
+// decoder is then of no further use.
 class Decoder {
  public:
   // Reads `bytes`, which must outlive the decoder and what read() hands out.
+  // Complexity: O(1).
   explicit Decoder(Bytes bytes) noexcept : bytes_(bytes) {}
 
   // The next `size` bytes: a view of what the decoder was given.
+  // Complexity: O(1).
   Bytes read(std::size_t size) {
     if (size > remaining()) detail::throw_decode_failed("the bytes end too early", position_);
     const Bytes part = bytes_.subspan(position_, size);
@@ -141,6 +157,7 @@ class Decoder {
   }
 
   // What write_integer<T> has written.
+  // Complexity: O(1).
   template <detail::CodecInteger T>
   T read_integer() {
     std::make_unsigned_t<T> stored{};
@@ -148,8 +165,10 @@ class Decoder {
     return static_cast<T>(boost::endian::little_to_native(stored));
   }
 
-  // What write_length has written; throws also where it is longer than it needs to be or does not fit a std::size_t.
-  // Any value may come out of damaged bytes: check it against remaining() before setting memory aside.
+  // What write_length has written. Any value may come out of damaged bytes: check it against remaining() before setting
+  // memory aside.
+  // Complexity: O(1).
+  // Errors: errc::decode_failed also where it is longer than it needs to be or does not fit a std::size_t.
   std::size_t read_length() {
     const std::size_t start = position_;
     std::uint64_t length = 0;
@@ -165,8 +184,10 @@ class Decoder {
   }
 
   // Bytes that are left.
+  // Complexity: O(1).
   std::size_t remaining() const noexcept { return bytes_.size() - position_; }
   // Bytes that have been read.
+  // Complexity: O(1).
   std::size_t position() const noexcept { return position_; }
 
  private:
@@ -198,14 +219,21 @@ class Decoder {
 // errc::decode_failed, through the decoder or by itself, rather than make a T that breaks its rules.
 // Neither may touch bytes that are not its own. A T needs no default constructor, only a move constructor.
 //
-// The built-in ones take time and space linear in the value. encode throws what the vector of the encoder throws, and
-// std::length_error for a value that is nested more than 512 levels of vectors, maps and aggregates deep; decode throws
-// errc::decode_failed for bytes that encode would not have written, and std::bad_alloc. A length is not believed: what
-// is set aside for it is at most 16 bytes for each byte that is left.
+// Of the built-in ones decode does not believe a length: what it sets aside is at most 16 bytes for each byte that is
+// left.
+//
+// Thread safety: all calls, with an encoder or decoder each. One of your own is called by several threads at once.
+// Complexity: of the built-in ones linear in the value, time and space.
+// Errors: of decode errc::decode_failed, for bytes that encode would not have written.
+// Exceptions: of the built-in ones std::bad_alloc, and of encode std::length_error for a value that is nested more than
+// 512 levels of vectors, maps and aggregates deep. What one of your own throws comes through.
 template <class T>
 struct Codec;
 
-// Decodes a T from all of `bytes`: throws errc::decode_failed where they are no T, or more than one.
+// Decodes a T from all of `bytes`.
+// Complexity: that of its codec.
+// Errors: errc::decode_failed where they are no T, or more than one.
+// Exceptions: those of its codec.
 template <class T>
 T decode_all(Bytes bytes) {
   Decoder in(bytes);
@@ -453,6 +481,8 @@ struct Codec {
   static constexpr bool copied_raw = detail::is_copied_raw<T>();
 
   // Appends the value's bytes.
+  // Complexity: linear in the value.
+  // Exceptions: std::bad_alloc; std::length_error for a value that is nested too deeply.
   static void encode(const T& value, Encoder& out) {
     if constexpr (std::is_enum_v<T>) {
       Codec<std::underlying_type_t<T>>::encode(static_cast<std::underlying_type_t<T>>(value), out);
@@ -467,7 +497,10 @@ struct Codec {
     }
   }
 
-  // Reads what encode has written. Throws errc::decode_failed.
+  // Reads what encode has written.
+  // Complexity: linear in the value.
+  // Errors: errc::decode_failed.
+  // Exceptions: std::bad_alloc.
   static T decode(Decoder& in) {
     if constexpr (std::is_enum_v<T>) {
       return static_cast<T>(Codec<std::underlying_type_t<T>>::decode(in));
@@ -485,6 +518,8 @@ struct Codec {
   }
 
   // The type, as codec_fingerprint() spells it. For the built-in codecs only.
+  // Complexity: linear in the text.
+  // Exceptions: std::bad_alloc.
   static void spell(detail::Spelling& out) {
     if constexpr (std::is_enum_v<T>) {
       out.add("enum:");
@@ -745,6 +780,9 @@ std::string codec_spelling() {
 // Without a `name` it is the name of the C++ type. So renaming the type, or moving it to another namespace, makes the
 // directories written before unreadable, and compilers may differ about the names of templates: give a name to what
 // lives long. Change the name when the codec's bytes change their meaning.
+//
+// Complexity: linear in the text.
+// Exceptions: std::bad_alloc.
 template <class T>
 std::uint64_t codec_fingerprint() {
   std::uint64_t hash = 0xcbf29ce484222325ULL;

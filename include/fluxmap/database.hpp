@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fluxmap/clock.hpp>
+#include <fluxmap/concepts.hpp>
 #include <fluxmap/detail/front/async_op.hpp>
 #include <fluxmap/detail/front/metadata.hpp>
 #include <fluxmap/detail/front/persistence.hpp>
@@ -85,13 +86,19 @@ asio::awaitable<VacuumReport> vacuum_op(std::shared_ptr<Store<Key, Value, Compar
 // copyable for the calls that return copies. Neither needs a default constructor. Moves of values should not throw: one
 // that does makes a commit fail, with nothing changed but the value itself.
 //
-// All members are thread-safe, except destruction: every call must have returned before. Transactions, streams and
-// operations still open when the database is destroyed are safe; their next call fails with errc::closed.
+// Transactions, streams and operations still open when the database is destroyed are safe; their next call fails with
+// errc::closed.
 //
 // In a child of fork() it may be destroyed, closed, or left as it is at the end of the process: nothing happens to the
 // parent, its files, or its hold on the directory, and no memory is freed. Reads show what there was at the fork. With
 // a log all that writes or waits for it fails with errc::closed, because the log is the parent's; a child that wants
 // the directory opens it anew, once nobody has it.
+//
+// Awaitables and completion tokens are as Handle's. n is the number of keys.
+//
+// Thread safety: all members, except destruction: every call must have returned before.
+// Errors: of every call but stats errc::closed, after the database was closed.
+// Exceptions: std::bad_alloc.
 template <class Key, class Value, class Compare>
 class Database {
   using StoreType = detail::Store<Key, Value, Compare>;
@@ -103,11 +110,16 @@ class Database {
   using key_compare = Compare;  // likewise
 
   // In memory, with default options.
+  // Complexity: O(1).
+  // Exceptions: what the comparator's default constructor throws comes through.
   Database() : Database(Compare(), k_default_p) {}
   // The way to a database with other options.
+  // Complexity: O(1).
   static DatabaseBuilder<Key, Value, Compare> builder() { return {}; }
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
+  // Ends as close does, and blocks meanwhile; what it fails with is not told. In a child of fork() it does nothing.
+  // Complexity: O(n), once the last handle, transaction and stream is gone too; and the disk.
   ~Database() {
     if (process_.is_here()) {
       shut_down();
@@ -117,12 +129,14 @@ class Database {
   }
 
   // A handle. Cheap; one per coroutine or thread.
+  // Complexity: O(1).
   fluxmap::Handle<Key, Value, Compare> handle() {
     store_->check_open();
     return fluxmap::Handle<Key, Value, Compare>(std::make_shared<detail::Session<Key, Value, Compare>>(store_));
   }
 
-  // Live keys, as of now: exact at rest. O(threads that have used the database).
+  // Live keys, as of now: exact at rest.
+  // Complexity: as stats.
   std::size_t size() const {
     store_->check_open();
     const std::uint64_t keys = stats().keys;
@@ -130,6 +144,7 @@ class Database {
   }
 
   // Counters and gauges. Works on a closed database too.
+  // Complexity: O(threads that have used the database + the most transactions that were open at once).
   Stats stats() const {
     Stats stats;
     std::int64_t keys = 0, versions = 0, entries = 0;
@@ -163,9 +178,12 @@ class Database {
     return stats;
   }
 
-  // Calls f(const KeyMetadata<Key>&) for every live key, ascending, as of one snapshot. f must not suspend; what it
-  // throws comes through. O(n); others go on reading and writing.
+  // Calls f(const KeyMetadata<Key>&) for every live key, ascending, as of one snapshot. f must not suspend. Others go
+  // on reading and writing.
+  // Complexity: O(n).
+  // Exceptions: what f throws comes through.
   template <class F>
+    requires Visitor<F&, KeyMetadata<Key>>
   void scan_metadata(F&& f) const {
     store_->check_open();
     detail::scan_metadata(*store_, f);
@@ -175,7 +193,11 @@ class Database {
   // every few hundred entries. Where 64 MiB or more than at the peak since the last time are free, the allocator is
   // asked to give its empty pages back to the operating system (glibc only; that holds up others' allocations for a
   // moment).
-  // O(entries written since the last one), never a walk of the map.
+  // Complexity: expected O(m log n) for m entries written since the last one, never a walk of the map.
+  // Errors: what removing the expired fails with: where there is a log errc::log_failed, or errc::closed in a child of
+  // fork().
+  // Cancellation: terminal, between two steps. What was freed is freed.
+  // Exceptions: those of comparators come through; what was not freed is left for the next one.
   asio::awaitable<VacuumReport> vacuum() { return detail::vacuum_op(store_); }
   template <boost::asio::completion_token_for<void(error_code, VacuumReport)> Token>
   auto vacuum(Token&& token) {
@@ -184,8 +206,13 @@ class Database {
   }
 
   // Writes a checkpoint: everything published so far, in one file; then drops the log before it. Runs on a thread of
-  // its own; others go on reading and writing. Completes at once in memory. Fails with the error of the operating
-  // system, which is counted, and after which the log is what it was; with errc::log_failed, or errc::closed.
+  // its own; others go on reading and writing. Completes at once in memory. One that fails is counted, and the log is
+  // what it was.
+  // Complexity: O(n), and the disk.
+  // Errors: those of the operating system; errc::log_failed; errc::closed in a child of fork(), and when the database
+  // is closed meanwhile; errc::invalid_option on an executor that other threads may not post to (see Handle).
+  // Cancellation: none, once it has begun.
+  // Exceptions: those of codecs come through; std::system_error where no thread can be started.
   asio::awaitable<void> checkpoint() { return checkpoint_op(store_, persistence_); }
   template <boost::asio::completion_token_for<void(error_code)> Token>
   auto checkpoint(Token&& token) {
@@ -194,8 +221,11 @@ class Database {
     });
   }
 
-  // Returns when all commits so far are on the disk, whatever the level; in memory, at once. Fails with
-  // errc::log_failed. When cancelled only the wait ends.
+  // Returns when all commits so far are on the disk, whatever the level; in memory, at once.
+  // Complexity: O(1), and the disk.
+  // Errors: errc::log_failed; errc::closed in a child of fork(); errc::invalid_option on an executor that other threads
+  // may not post to (see Handle).
+  // Cancellation: terminal. Only the wait ends.
   asio::awaitable<void> flush() { return flush_op(store_); }
   template <boost::asio::completion_token_for<void(error_code)> Token>
   auto flush(Token&& token) {
@@ -204,8 +234,14 @@ class Database {
 
   // Stops the database: every later call fails with errc::closed, on handles and open transactions too. What was
   // committed is on the disk, and the directory may be opened again, when it completes; operations that wait for the
-  // log complete before. Fails with errc::log_failed if the log has failed, now or earlier; the database is closed then
-  // as well.
+  // log complete before. A second one is a later call.
+  // Complexity: O(1), and the disk. The memory goes with the database.
+  // Errors: errc::log_failed if the log has failed, now or earlier; the database is closed then as well.
+  // errc::invalid_option on an executor that other threads may not post to (see Handle), where there is a log; nothing
+  // has been closed then.
+  // Cancellation: none, once it has begun.
+  // Exceptions: std::system_error where no thread can be started. The database is closed then; its destructor does the
+  // rest.
   asio::awaitable<void> close() { return close_op(process_, store_, upkeep_, persistence_); }
   template <boost::asio::completion_token_for<void(error_code)> Token>
   auto close(Token&& token) {

@@ -14,6 +14,11 @@
 namespace fluxmap::inline FLUXMAP_ABI {
 
 // What can go wrong. The numbers are part of the interface: they are never changed, only added to.
+//
+// The errors of a call are these, and sometimes those of the operating system. Plain functions and awaitables throw
+// them, as boost::system::system_error with a text that says more; a completion token gets the error_code, or, where
+// its signature begins with std::exception_ptr, the exception. The exceptions of a call are what else it throws; a
+// token without room for them gets errc::user_exception, or not_enough_memory for std::bad_alloc.
 enum class errc {
   // Something this transaction read was overwritten by one that committed first. Retry it.
   serialization_conflict = 1,
@@ -89,15 +94,19 @@ inline constexpr ErrorCategory error_category_instance{};
 
 }  // namespace detail
 
-// The category of errc. Thread-safe, never destroyed.
+// The category of errc. Never destroyed.
+// Thread safety: all calls.
+// Complexity: O(1).
 inline const boost::system::error_category& error_category() noexcept { return detail::error_category_instance; }
 
 // Lets an errc stand where an error_code is wanted.
+// Complexity: O(1).
 inline boost::system::error_code make_error_code(errc code) noexcept {
   return boost::system::error_code(static_cast<int>(code), error_category());
 }
 
 // True for the errors that go away when the transaction is run again.
+// Complexity: O(1).
 inline bool is_retryable(const boost::system::error_code& code) noexcept {
   return code == make_error_code(errc::serialization_conflict);
 }
@@ -107,12 +116,15 @@ inline bool is_retryable(const boost::system::error_code& code) noexcept {
 class ConflictError : public boost::system::system_error {
  public:
   // With the key as text.
+  // Complexity: O(length).
+  // Exceptions: std::bad_alloc.
   explicit ConflictError(std::string key)
       : boost::system::system_error(make_error_code(errc::serialization_conflict),
                                     key.empty() ? std::string("fluxmap") : "fluxmap: key " + key),
         key_(std::move(key)) {}
 
   // The key as text; may be empty.
+  // Complexity: O(1).
   const std::string& key() const noexcept { return key_; }
 
  private:

@@ -4,6 +4,7 @@
 #include <fluxmap/builder.hpp>
 #include <fluxmap/clock.hpp>
 #include <fluxmap/codec.hpp>
+#include <fluxmap/concepts.hpp>
 #include <fluxmap/config.hpp>
 #include <fluxmap/database.hpp>
 #include <fluxmap/error.hpp>

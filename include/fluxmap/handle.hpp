@@ -1,6 +1,7 @@
 // Handle: autocommit operations, and the way to transactions.
 #pragma once
 
+#include <fluxmap/concepts.hpp>
 #include <fluxmap/detail/front/async_op.hpp>
 #include <fluxmap/detail/front/autocommit_op.hpp>
 #include <fluxmap/detail/front/lookup_key.hpp>
@@ -20,21 +21,25 @@
 namespace fluxmap::inline FLUXMAP_ABI {
 
 // A way into a database: each call is a transaction of its own. Cheap to make and to copy; one for each coroutine or
-// thread is best, though all calls are thread-safe. Operations that were started may outlive their handle.
+// thread is best. Operations that were started may outlive their handle.
 //
 // Reads are plain functions: they see what is published, never wait, never abort, and make nobody else wait or abort.
 // Writes are awaitable, or take a completion token as their last argument (signature void(error_code, T), completed on
-// the associated executor, never inside the initiating function). With a log that executor must let other threads post:
-// a wait on an io_context with BOOST_ASIO_CONCURRENCY_HINT_UNSAFE fails with errc::invalid_option, though what was
-// committed stands. Without an executor they run on threads of the library's own.
+// the associated executor, never inside the initiating function). Without an executor they run on threads of the
+// library's own.
 //
-// After the database was closed every call fails with errc::closed. Exceptions of comparators, copies and functions of
-// the caller's come through unchanged and leave the database as it was, but for a value that throws while what was
-// written or removed is handed over: that was committed before. A token of signature void(error_code, …) gets
-// errc::user_exception for them.
+// A key to look for is a LookupKey, an end of a range or a key to be removed an ExactKey. n is the number of keys.
 //
-// Cancellation (terminal): before the commit is decided nothing has happened and the operation ends with
+// Thread safety: all calls, at the same time and on the same handle.
+// Errors: of every call errc::closed, after the database was closed. Of writes and `transaction`, where there is a log,
+// errc::log_failed after a write or sync of it has failed; errc::closed in a child of fork(); and errc::invalid_option
+// where they have to wait on an executor that other threads may not post to, an io_context with
+// BOOST_ASIO_CONCURRENCY_HINT_UNSAFE, though what was committed stands. See errc for how errors are told.
+// Cancellation: terminal. Before the commit is decided nothing has happened and the operation ends with
 // operation_aborted; after that the commit stands.
+// Exceptions: those of comparators, copies, codecs and functions of the caller's, and std::bad_alloc, come through
+// unchanged and leave the database as it was, but for a value that throws while what was written or removed is handed
+// over: that was committed before.
 template <class Key, class Value, class Compare>
 class Handle {
   using SessionType = detail::Session<Key, Value, Compare>;
@@ -46,8 +51,9 @@ class Handle {
   using Transaction = TransactionType;                            // what begin() makes and closures are given
   using RangeStream = fluxmap::RangeStream<Key, Value, Compare>;  // what range_stream() and prefix_scan_stream() make
 
-  // A copy of the value; nothing if there is none. Expected O(log n); writes nothing shared (with a memory limit: the
-  // entry's own note of its last access).
+  // A copy of the value; nothing if there is none. Writes nothing shared (with a memory limit: the entry's own note of
+  // its last access).
+  // Complexity: expected O(log n).
   template <class K>
   std::optional<Value> get(const K& key) const
     requires std::copy_constructible<Value>
@@ -57,13 +63,16 @@ class Handle {
     return value;
   }
   // Whether there is a value; otherwise as get.
+  // Complexity: expected O(log n).
   template <class K>
   bool contains(const K& key) const {
     return visit(key, [](const Value&) {});
   }
   // Calls f(const Value&) without a copy. False: no such key. f must be short: versions that it might look at are not
   // freed meanwhile. It may use the database, but not suspend.
-  template <class K, class F>
+  // Complexity: expected O(log n), and f.
+  // Exceptions: what f throws comes through.
+  template <class K, Visitor<Value> F>
   bool visit(const K& key, F&& f) const {
     auto& store = session_->store();
     const auto wanted = detail::lookup_key<Key>(store.index.compare(), key);
@@ -72,8 +81,9 @@ class Handle {
     return false;
   }
 
-  // Copies of the values of a range of keys, in the order asked, from one snapshot.
-  template <class Keys>
+  // Copies of the values of several keys, in the order asked, from one snapshot; nothing where there is none.
+  // Complexity: expected O(m log n) for m keys.
+  template <KeyRange Keys>
   std::vector<std::optional<Value>> get_many(const Keys& keys) const
     requires std::copy_constructible<Value>
   {
@@ -93,36 +103,44 @@ class Handle {
   }
 
   // The keys in [first, last), ascending, with copies of their values, from one snapshot. A bound that Key cannot hold
-  // lies where its value lies; one that is not equal to itself makes the range empty. O(log n + length).
+  // lies where its value lies; one that is not equal to itself makes the range empty.
+  // Complexity: expected O(log n + length).
+  // Errors: errc::invalid_key for a bound that Key cannot hold, under a comparator that does not tell where it lies.
   template <class F, class L>
   std::vector<std::pair<Key, Value>> range(const F& first, const L& last) const {
     return snapshot_transaction().range(first, last);
   }
   // The same for the keys that begin with `prefix`; keys must be text, ordered as by std::less or std::greater.
+  // Complexity: expected O(log n + length).
   template <class P>
   std::vector<std::pair<Key, Value>> prefix_scan(const P& prefix) const {
     return snapshot_transaction().prefix_scan(prefix);
   }
   // As range, lazily, from a snapshot taken now and kept until the stream is destroyed. See RangeStream.
+  // Complexity: O(1); the search is the stream's first step.
+  // Errors: as range.
   template <class F, class L>
   RangeStream range_stream(const F& first, const L& last) const {
     return RangeStream(Lease(session_, true),
                        detail::range_between<Key, Value>(session_->store().index.compare(), first, last));
   }
   // As prefix_scan, lazily, from a snapshot taken now and kept until the stream is destroyed. See RangeStream.
+  // Complexity: O(1); the search is the stream's first step.
   template <class P>
   RangeStream prefix_scan_stream(const P& prefix) const {
     return RangeStream(Lease(session_, true), TransactionType::with_prefix(prefix));
   }
 
-  // Inserts or overwrites. K is whatever converts to Key; a number that Key cannot hold is not cut, but fails with
-  // errc::invalid_key, as does a key that is not equal to itself. So do the other writes.
-  template <std::convertible_to<Key> K = Key>
+  // Inserts or overwrites.
+  // Complexity: expected O(log n), and what the memory limit makes it evict.
+  // Errors: errc::invalid_key for a key that Key cannot hold, which is not cut, or that is not equal to itself;
+  // errc::memory_limit.
+  template <InsertableKey<Key> K = Key>
   asio::awaitable<void> insert(K key, Value value) {
     return detail::insert_op<Key, Value, Compare>(session_, detail::given_key<Key>(std::move(key)), std::move(value),
                                                   default_time());
   }
-  template <std::convertible_to<Key> K = Key, boost::asio::completion_token_for<void(error_code)> Token>
+  template <InsertableKey<Key> K = Key, boost::asio::completion_token_for<void(error_code)> Token>
   auto insert(K key, Value value, Token&& token) {
     return detail::initiate_with_code<void>(
         std::forward<Token>(token),
@@ -132,15 +150,18 @@ class Handle {
         });
   }
   // The same, for so long: then the key is gone, as if it had been removed. Later writes set the time anew, to theirs
-  // or the database's. Throws errc::invalid_option where the time is not positive.
-  template <std::convertible_to<Key> K = Key>
+  // or the database's.
+  // Complexity: as above.
+  // Errors: as above; errc::invalid_option where the time is not positive.
+  // Exceptions: std::system_error where the thread that removes what has expired cannot be started.
+  template <InsertableKey<Key> K = Key>
   asio::awaitable<void> insert(K key, Value value, ExpiresAfter lasts)
     requires std::copy_constructible<Key>
   {
     return detail::insert_for_op<Key, Value, Compare>(session_, detail::given_key<Key>(std::move(key)),
                                                       std::move(value), lasts);
   }
-  template <std::convertible_to<Key> K = Key, boost::asio::completion_token_for<void(error_code)> Token>
+  template <InsertableKey<Key> K = Key, boost::asio::completion_token_for<void(error_code)> Token>
   auto insert(K key, Value value, ExpiresAfter lasts, Token&& token)
     requires std::copy_constructible<Key>
   {
@@ -152,12 +173,14 @@ class Handle {
   }
 
   // Inserts where there is nothing. False: there was a value, nothing was written.
-  template <std::convertible_to<Key> K = Key>
+  // Complexity: expected O(log n), and what the memory limit makes it evict; anew after another commit of the key.
+  // Errors: errc::invalid_key and errc::memory_limit, as insert.
+  template <InsertableKey<Key> K = Key>
   asio::awaitable<bool> insert_if_absent(K key, Value value) {
     return detail::insert_if_absent_op<Key, Value, Compare>(session_, detail::given_key<Key>(std::move(key)),
                                                             std::move(value));
   }
-  template <std::convertible_to<Key> K = Key, boost::asio::completion_token_for<void(error_code, bool)> Token>
+  template <InsertableKey<Key> K = Key, boost::asio::completion_token_for<void(error_code, bool)> Token>
   auto insert_if_absent(K key, Value value, Token&& token) {
     return detail::initiate_with_code<bool>(
         std::forward<Token>(token),
@@ -167,6 +190,7 @@ class Handle {
   }
 
   // Removes a key and hands over what was removed (bool, where values cannot be copied).
+  // Complexity: expected O(log n); anew after another commit of the key.
   template <class K>
   asio::awaitable<detail::removed_t<Value>> remove(const K& key) {
     return detail::remove_op<detail::removed_t<Value>, Key, Value, Compare>(
@@ -183,6 +207,7 @@ class Handle {
   }
 
   // Removes a key as if the memory limit had chosen it: counted as an eviction. False: there was none.
+  // Complexity: as remove.
   template <class K>
   asio::awaitable<bool> evict(const K& key) {
     return detail::remove_op<bool, Key, Value, Compare>(
@@ -200,17 +225,18 @@ class Handle {
   // Atomic read-modify-write: Value f(const Value* old), old == nullptr where there is none. Hands over the new value
   // (nothing, where values cannot be copied). f may be called more than once and must not suspend.
   // A token is completed with (std::exception_ptr, Value), because f may throw anything.
-  template <class F, std::convertible_to<Key> K = Key>
-    requires std::is_invocable_r_v<Value, std::decay_t<F>&, const Value*>
+  // Complexity: expected O(log n), f, and what the memory limit makes it evict; anew after another commit of the key.
+  // Errors: errc::invalid_key and errc::memory_limit, as insert.
+  // Exceptions: what f throws comes through, and nothing is written.
+  template <Updater<Value> F, InsertableKey<Key> K = Key>
   asio::awaitable<detail::updated_t<Value>> update(K key, F&& f) {
     return detail::update_op<Key, Value, Compare, std::decay_t<F>>(session_, detail::given_key<Key>(std::move(key)),
                                                                    std::forward<F>(f));
   }
   template <
-      class F, std::convertible_to<Key> K = Key,
+      Updater<Value> F, InsertableKey<Key> K = Key,
       boost::asio::completion_token_for<typename detail::CompletionSignatures<detail::updated_t<Value>>::with_exception>
           Token>
-    requires std::is_invocable_r_v<Value, std::decay_t<F>&, const Value*>
   auto update(K key, F&& f, Token&& token) {
     return detail::initiate_with_exception<detail::updated_t<Value>>(
         std::forward<Token>(token), [session = session_, key = detail::given_key<Key>(std::move(key)),
@@ -225,14 +251,17 @@ class Handle {
   // returning asio::awaitable<T>; its T is handed over. A T that is boost::system::result<…> with an error rolls back.
   // What the closure does besides happens once per attempt; what it read is certain only once this has completed.
   // A token is completed with (std::exception_ptr, T).
-  template <class F>
-    requires std::is_invocable_v<std::decay_t<F>&, TransactionType&>
+  // Complexity: for each attempt the closure and Transaction::commit.
+  // Errors: errc::serialization_conflict, as a rule a ConflictError, when the last attempt that options.retry allows
+  // has ended with it; errc::invalid_option where options.retry.attempts is 0; those of Transaction's calls.
+  // Cancellation: also while the closure is suspended, or between two attempts: rolled back.
+  // Exceptions: what the closure throws comes through, after the rollback; but errors that are retryable run it again.
+  template <TransactionClosure<Key, Value, Compare> F>
   asio::awaitable<detail::closure_value_t<F, TransactionType>> transaction(F&& closure,
                                                                            TransactionOptions options = {}) {
     return Run<F>::run(session_, std::forward<F>(closure), options);
   }
-  template <class F, class Token>
-    requires std::is_invocable_v<std::decay_t<F>&, TransactionType&>
+  template <TransactionClosure<Key, Value, Compare> F, class Token>
   auto transaction(F&& closure, TransactionOptions options, Token&& token) {
     using T = detail::closure_value_t<F, TransactionType>;
     return detail::initiate_with_exception<T>(
@@ -241,15 +270,16 @@ class Handle {
           return Run<F>::run(std::move(session), std::move(closure), options);
         });
   }
-  template <class F, class Token>
-    requires std::is_invocable_v<std::decay_t<F>&, TransactionType&> &&
-             boost::asio::completion_token_for<Token, typename detail::CompletionSignatures<
-                                                          detail::closure_value_t<F, TransactionType>>::with_exception>
+  template <TransactionClosure<Key, Value, Compare> F,
+            boost::asio::completion_token_for<
+                typename detail::CompletionSignatures<detail::closure_value_t<F, TransactionType>>::with_exception>
+                Token>
   auto transaction(F&& closure, Token&& token) {
     return transaction(std::forward<F>(closure), TransactionOptions{}, std::forward<Token>(token));
   }
 
-  // A transaction under the caller's control.
+  // A transaction under the caller's control. options.retry means nothing here.
+  // Complexity: O(1).
   Transaction begin(TransactionOptions options = {}) { return Transaction(Lease(session_, options.read_only)); }
 
  private:

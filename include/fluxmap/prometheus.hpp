@@ -85,7 +85,10 @@ constexpr bool is_metric_name(std::string_view name) noexcept {
 
 // A reading in the text exposition format 0.0.4: for each field HELP, TYPE and the sample, which is named
 // <prefix>_<metric>. Counters start anew when a database is opened, as Prometheus expects. Give several databases of a
-// process a prefix each. Throws errc::invalid_option where the prefix cannot begin the name of a metric.
+// process a prefix each.
+// Complexity: O(length of the text).
+// Errors: errc::invalid_option where the prefix cannot begin the name of a metric.
+// Exceptions: std::bad_alloc.
 inline std::string to_prometheus(const Stats& stats, std::string_view prefix = "fluxmap") {
   if (!detail::is_metric_name(prefix)) {
     detail::throw_error(errc::invalid_option, "fluxmap: the prefix is not the name of a metric");

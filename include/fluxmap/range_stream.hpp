@@ -17,14 +17,19 @@ namespace fluxmap::inline FLUXMAP_ABI {
 //
 // A handle's stream reads one snapshot, taken when it was made, and keeps it until it is destroyed. A transaction's
 // stream reads the transaction's snapshot and merges its own writes, those made while the stream is running included if
-// they lie ahead; it must not be used after its transaction has ended (errc::transaction_inactive). In a read-write
-// transaction each step is a read of the keys walked over, so a step may throw errc::serialization_conflict; what a
-// stream was not asked for does not count as read. Elsewhere it looks up to 64 items ahead, which no one can tell but a
-// comparator.
+// they lie ahead; it must not be used after its transaction has ended. In a read-write transaction each
+// step is a read of the keys walked over; what a stream was not asked for does not count as read. Elsewhere it looks up
+// to 64 items ahead, which no one can tell but a comparator.
 //
 // The references of an item stay good as long as the stream (or, in a transaction, the transaction) lives and its key
-// is not written again. Not thread-safe; may be suspended and go on on another thread. A step costs O(1), plus
-// O(log n) after a write or a move of the snapshot.
+// is not written again.
+//
+// Thread safety: none; but it may be suspended and go on on another thread.
+// Complexity: a step is O(1), and the first one expected O(log n) with n keys in the database. In a transaction that
+// has written w keys O(log w) more, and O(log n) behind an item of its own and after a move of its snapshot.
+// Errors: of a step errc::closed, after the database was closed. In a transaction also errc::transaction_inactive,
+// after its end, and, if that is not read-only, errc::serialization_conflict and errc::log_failed, as of other reads.
+// Exceptions: those of comparators, and std::bad_alloc, come through. A first step that has thrown is still to be made.
 template <class Key, class Value, class Compare>
 class RangeStream {
   using SessionType = detail::Session<Key, Value, Compare>;
@@ -57,11 +62,15 @@ class RangeStream {
   };
 
   // The stream moved from must not be used any more.
+  // Complexity: O(1).
   RangeStream(RangeStream&&) noexcept = default;
   // Likewise; this stream's snapshot is let go.
+  // Complexity: O(1).
   RangeStream& operator=(RangeStream&&) noexcept = default;
 
   // Where the stream stands: at its first item when nothing has been taken yet. Single pass.
+  // Complexity: the first step, if it has not been made; otherwise O(1).
+  // Errors: those of a step.
   iterator begin() {
     if (!begun_) {
       advance();
@@ -70,9 +79,12 @@ class RangeStream {
     return iterator(*this);
   }
   // Where no item is left.
+  // Complexity: O(1).
   std::default_sentinel_t end() const noexcept { return {}; }
 
   // The next item, or nothing at the end; for loops that are not range-for.
+  // Complexity: one step.
+  // Errors: those of a step.
   std::optional<value_type> next() {
     if (!begun_) {
       begin();

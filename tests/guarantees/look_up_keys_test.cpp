@@ -16,6 +16,7 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <valarray>
 #include <vector>
 
 #include "guarantees/shared.hpp"
@@ -254,6 +255,31 @@ struct Counter {
   operator std::uint64_t() const { return value; }
   std::uint64_t value;
 };
+// Compares with what no Id is made from, and not with everything.
+struct ByText {
+  using is_transparent = void;
+  bool operator()(const Id& a, const Id& b) const { return a < b; }
+  bool operator()(const Id& a, std::string_view b) const { return std::to_string(a.number) < b; }
+  bool operator()(std::string_view a, const Id& b) const { return a < std::to_string(b.number); }
+};
+
+// The concepts say what the calls take.
+using fluxmap::ExactKey, fluxmap::InsertableKey, fluxmap::KeyRange, fluxmap::LookupKey;
+using NotTransparent = std::less<std::string>;
+static_assert(LookupKey<std::string_view, std::string> && LookupKey<char[2], std::string, NotTransparent>);
+static_assert(LookupKey<std::filesystem::path, std::string> && LookupKey<std::int64_t, std::uint8_t>);
+static_assert(LookupKey<std::pair<int, double>, std::pair<std::int64_t, int>>);
+static_assert(!LookupKey<int, std::string> && !LookupKey<const char*, std::uint32_t>);
+static_assert(!LookupKey<std::pair<int, std::string>, std::pair<int, int>>);
+static_assert(LookupKey<std::string_view, Id, ByText> && !LookupKey<Counter, Id, ByText>);
+static_assert(ExactKey<Counter, std::uint64_t> && !ExactKey<std::string_view, Id>);
+static_assert(ExactKey<std::chrono::seconds, std::chrono::milliseconds> &&
+              !ExactKey<std::chrono::duration<double>, std::chrono::milliseconds>);
+static_assert(InsertableKey<const char*, std::string>);
+static_assert(!InsertableKey<std::string_view, std::string>);  // it converts only explicitly
+static_assert(KeyRange<std::vector<int>> && KeyRange<int[3]> && KeyRange<std::valarray<int>>);
+static_assert(KeyRange<std::filesystem::directory_iterator>);  // by functions of its namespace
+static_assert(!KeyRange<int>);
 
 }  // namespace
 

@@ -1,7 +1,7 @@
 # Usage: cmake -DINCLUDE_DIR=<include> -P check_layers.cmake
 # An #include may point only at the same or a lower layer. Layers from the top:
 #   0  fluxmap.hpp                                             includes everything
-#   1  database builder handle transaction range_stream, detail/front/
+#   1  database builder handle transaction range_stream concepts, detail/front/
 #   2  detail/txn/
 #   3  detail/storage/ detail/upkeep/
 #   4  detail/index/
@@ -9,7 +9,7 @@
 # The vocabulary may be included by every layer and includes only vocabulary and detail/platform/.
 cmake_minimum_required(VERSION 3.21)
 
-set(front_headers database builder handle transaction range_stream)
+set(front_headers database builder handle transaction range_stream concepts)
 set(vocabulary_headers clock options stats prometheus error codec memory_size fwd version config detail/config)
 
 # The layer of a header, given relative to INCLUDE_DIR; "vocabulary", or "" where it belongs to none.

@@ -110,5 +110,20 @@ void refused() {
   keep<std::string_view, int>();
 #elif CASE == 17  // a_variant_on_the_disk: fluxmap has no codec for this type
   keep<int, std::variant<int, std::string>>();
+#elif CASE == 18  // several_keys_of_something_else: a key of this type cannot be looked up
+  fluxmap::Database<std::string, int> store;
+  store.handle().get_many(std::vector<int>{5});
+#elif CASE == 19  // a_closure_that_takes_something_else: TransactionClosure
+  fluxmap::Database<std::string, int> store;
+  store.handle().transaction([](std::string) {});
+#elif CASE == 20  // an_update_that_takes_no_pointer: Updater
+  fluxmap::Database<std::string, int> store;
+  store.handle().update("a", [](int old) { return old; });
+#elif CASE == 21  // a_visitor_that_takes_something_else: Visitor
+  fluxmap::Database<std::string, int> store;
+  store.handle().visit("a", [](std::string) {});
+#elif CASE == 22  // keys_that_are_no_range: KeyRange
+  fluxmap::Database<std::string, int> store;
+  store.handle().get_many(5);
 #endif
 }

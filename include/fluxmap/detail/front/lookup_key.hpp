@@ -42,6 +42,19 @@ consteval bool is_taken_as_it_is() {
   }
 }
 
+// Whether there is a look-up by such a key.
+template <class Key, class Compare, class K>
+consteval bool can_be_looked_up() {
+  if constexpr (is_taken_as_it_is<Key, Compare, K>()) {
+    return requires(const Compare& compare, const Key& key, const K& other) {
+      compare(key, other);
+      compare(other, key);
+    };
+  } else {
+    return way_to<Key, K>() != Way::none;
+  }
+}
+
 // A look-up key as it is; or nothing, where it cannot be a key's equal.
 template <class K>
 class KeyAsItIs {
