@@ -137,7 +137,7 @@ class EpochDomain {
   static constexpr std::size_t k_bag_size = 64;  // retired objects per bag: amortises the scan of the slots
   static constexpr std::size_t k_bag_bytes = std::size_t{64} << 10;  // or so much memory that would wait for the rest
 
-  static constexpr std::size_t k_many_bags = 512;  // of one slot: 3 MB in small objects, 32 MB in large ones
+  static constexpr std::size_t k_many_bags = 128;  // of one slot: what a thread retires while another waits for a turn
 
   struct Block {
     std::array<Slot, k_block_slots> slots;
