@@ -32,8 +32,15 @@ template <class T>
 struct closure_value<asio::awaitable<T>> {
   using type = T;
 };
+// Of what is no closure void: clang asks for the type before it looks at the constraint, which then says what is wrong.
 template <class Closure, class Transaction>
-using closure_value_t = typename closure_value<std::invoke_result_t<std::decay_t<Closure>&, Transaction&>>::type;
+struct closure_call : closure_value<void> {};
+template <class Closure, class Transaction>
+  requires std::is_invocable_v<std::decay_t<Closure>&, Transaction&>
+struct closure_call<Closure, Transaction> : closure_value<std::invoke_result_t<std::decay_t<Closure>&, Transaction&>> {
+};
+template <class Closure, class Transaction>
+using closure_value_t = typename closure_call<Closure, Transaction>::type;
 
 template <class T>
 struct is_result : std::false_type {};
