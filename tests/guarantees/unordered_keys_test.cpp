@@ -54,6 +54,19 @@ class Kelvin {
   double degrees_;
 };
 
+struct Reading {  // what a key is made from
+  double degrees;
+};
+class Fahrenheit {
+ public:
+  explicit Fahrenheit(double degrees) : degrees_(degrees) {}
+  explicit Fahrenheit(const Reading& reading) : degrees_(reading.degrees) {}
+  friend auto operator<=>(const Fahrenheit&, const Fahrenheit&) = default;
+
+ private:
+  double degrees_;
+};
+
 struct Downwards {
   bool operator()(double a, double b) const { return a > b; }
 };
@@ -117,6 +130,23 @@ TEST_CASE("a_look_up_by_what_is_no_number_finds_nothing_and_a_bound_that_is_none
   CHECK(handle.contains(-0.0));
   run(handle.insert(-0.0, 2));
   CHECK(store.size() == 3);
+}
+
+TEST_CASE("a_key_that_a_constructor_makes_unordered_is_found_nowhere") {
+  fluxmap::Database<Fahrenheit, int> store;
+  auto handle = store.handle();
+  run(handle.insert(Fahrenheit(1), 1));
+  const Reading good{1}, bad{k_nan};
+  CHECK(handle.get(good) == 1);
+  CHECK_FALSE(handle.contains(bad));
+  CHECK_FALSE(handle.get(bad));
+  CHECK(handle.get_many(std::vector{bad, good}) == std::vector<std::optional<int>>{{}, 1});
+  CHECK_FALSE(run(handle.remove(bad)));
+  CHECK_FALSE(run(handle.evict(bad)));
+  auto transaction = handle.begin();
+  CHECK_FALSE(transaction.contains(bad));
+  CHECK_FALSE(transaction.remove(bad));
+  CHECK(store.size() == 1);
 }
 
 TEST_CASE("a_comparator_that_gives_a_nan_a_place_is_believed") {

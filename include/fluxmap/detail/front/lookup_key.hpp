@@ -76,7 +76,8 @@ auto lookup_key([[maybe_unused]] const Compare& compare, const K& key) {
     return KeyAsItIs<K>(key, has_place<Key>(compare, key));
   } else {
     Placed<Key> placed = place_key<Key>(key);
-    return placed.fit == Fit::exact ? std::optional<Key>(std::move(placed.value)) : std::nullopt;
+    const bool is_there = placed.fit == Fit::exact && has_place<Key>(compare, placed.value);
+    return is_there ? std::optional<Key>(std::move(placed.value)) : std::nullopt;
   }
 }
 
@@ -91,7 +92,8 @@ auto owned_key(const Compare& compare, const K& key) {
     return Key(key);
   } else {
     Placed<Key> placed = place_key<Key>(key);
-    return placed.fit == Fit::exact ? std::optional<Key>(std::move(placed.value)) : std::nullopt;
+    const bool is_there = placed.fit == Fit::exact && has_place<Key>(compare, placed.value);
+    return is_there ? std::optional<Key>(std::move(placed.value)) : std::nullopt;
   }
 }
 
