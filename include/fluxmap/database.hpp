@@ -38,7 +38,7 @@ inline constexpr std::size_t k_vacuum_step = 256;  // entries between two looks 
 template <class Key, class Value, class Compare>
 bool expire_more(Store<Key, Value, Compare>& store) {
   if constexpr (std::copy_constructible<Key>) {
-    return store.timers.next() <= store.now().get() && expire_some_alone(store);
+    return expire_due(store);
   } else {
     return false;
   }

@@ -171,7 +171,7 @@ void expired_in_hand(World& world) {
   clock->advance(std::chrono::milliseconds(8));
   world.body([](Actor& me) {
     me.rest_at(Point::expiring, 0, 1 + static_cast<unsigned>(me.random.below(30)));
-    while (engine::expire_some_alone(me.world().store())) me.pause();
+    while (engine::expire_due(me.world().store())) me.pause();
   });
   world.body([](Actor& me) { me.transact([](Tx& tx) { tx.put(3, 1); }); });
   world.after([&world](Actor&) {
@@ -185,7 +185,7 @@ void expired_in_hand(World& world) {
 // Values expire while they are overwritten. Blind writes only: what a read sees depends on the clock, which the
 // history knows nothing of.
 void expire_beside_writes(World& world) {
-  world.open({.expected_steps = 1000});
+  world.open({.expected_steps = 1000, .stalls = false});
   const auto clock = use_manual_clock(world);
   Store& store = world.store();
   store.time_to_live = std::chrono::milliseconds(4);
@@ -201,7 +201,7 @@ void expire_beside_writes(World& world) {
     world.body([clock](Actor& me) {
       for (int round = 0; round < 3; ++round) {
         clock->advance(std::chrono::milliseconds(2));
-        while (engine::expire_some_alone(me.world().store())) me.pause();
+        while (engine::expire_due(me.world().store())) me.pause();
         me.vacuum();
       }
     });

@@ -15,8 +15,7 @@
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
 // Removes some of what has expired. False: that was all. Throws what a commit throws; what was not removed then is
-// taken up with the next write of its key only, and stays hidden from reads. Where there is a memory limit the caller
-// holds its `expiring`.
+// taken up with the next write of its key only, and stays hidden from reads. The caller holds `expiring`.
 template <class Key, class Value, class Compare>
 bool expire_some(Store<Key, Value, Compare>& store) {
   using EntryType = Entry<Key, Value>;
@@ -39,12 +38,11 @@ bool expire_some(Store<Key, Value, Compare>& store) {
   return more;
 }
 
-// The same, on a thread of its own.
+// The same where something is due. False: nothing is, nor in anybody else's hands.
 template <class Key, class Value, class Compare>
-bool expire_some_alone(Store<Key, Value, Compare>& store) {
-  if (store.limiter == nullptr) return expire_some(store);
-  const std::lock_guard lock(store.limiter->expiring);
-  return expire_some(store);
+bool expire_due(Store<Key, Value, Compare>& store) {
+  const std::lock_guard lock(store.expiring);
+  return store.timers.next() <= store.now().get() && expire_some(store);
 }
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -455,7 +455,7 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   // Removes some of what has expired. False: there was none, and what others had found due is weighed as removed.
   bool expire_due() {
     if (!expires_.load(std::memory_order_relaxed)) return false;  // see check
-    const std::lock_guard lock(this->expiring);
+    const std::lock_guard lock(store_.expiring);
     // The wheel tells when its next list is through, which may be a tick later than the first timer in it.
     const Deadline next = store_.timers.next();
     const Deadline now = store_.now().get();

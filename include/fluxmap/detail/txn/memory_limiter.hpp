@@ -4,7 +4,6 @@
 #include <fluxmap/detail/index/entry.hpp>
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/index/snapshot_registry.hpp>
-#include <fluxmap/detail/platform/mutex.hpp>
 #include <fluxmap/detail/upkeep/access_clock.hpp>
 #include <fluxmap/detail/upkeep/reclaim.hpp>
 
@@ -54,10 +53,6 @@ class MemoryLimiter : public LeavingObserver<Key, Value> {
   virtual std::size_t policy_bytes() const noexcept = 0;
 
   AccessClock accesses;
-  // Held by whoever removes what has expired, from before its timers are taken out of the wheel until it is weighed:
-  // who finds no timer due under this lock finds nothing of it in the weights either. No latch is held while waiting
-  // for it.
-  Mutex expiring;
 };
 
 // The limit around one commit: kept when this goes out of scope. Declare it before the guard of the commit.

@@ -9,6 +9,7 @@
 #include <fluxmap/detail/index/snapshot_registry.hpp>
 #include <fluxmap/detail/index/work_list.hpp>
 #include <fluxmap/detail/platform/deadline.hpp>
+#include <fluxmap/detail/platform/mutex.hpp>
 #include <fluxmap/detail/platform/trim_heap.hpp>
 #include <fluxmap/detail/storage/log.hpp>
 #include <fluxmap/detail/txn/commit_ring.hpp>
@@ -59,6 +60,9 @@ class Store {
   Index index;
   EpochDomain epochs;
   TimingWheel timers;  // of the versions that expire, which outlive it
+  // Held by whoever removes what has expired, from before its timers leave the wheel until it is gone and weighed: who
+  // finds none due under it finds none in anybody else's hands. No latch is held while waiting for it.
+  Mutex expiring;
   SnapshotRegistry snapshots;
   CommitRing ring;
   Reservations<Key, Value, Compare> reservations;
