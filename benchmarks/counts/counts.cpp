@@ -17,7 +17,6 @@
 #include <valgrind/callgrind.h>
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
