@@ -54,9 +54,10 @@ class Reclaimer {
     Version<Value>* head = entry.load_head();
     if (may_close(head)) {
       schedule_point(Point::vacuum_close);
-      // acq_rel: closed after what made the chain dead; an inserter that reads closed() starts over.
+      // acq_rel: closed after what made the chain dead; an inserter that reads closed() starts over. [P2] acquire where
+      // it fails: what has been put on the chain meanwhile is looked at below.
       if (entry.head.compare_exchange_strong(head, EntryType::closed(), std::memory_order_acq_rel,
-                                             std::memory_order_relaxed)) {
+                                             std::memory_order_acquire)) {
         close(guard, entry, head, report);
         return false;  // the token is never given back: nobody can queue the entry again
       }
