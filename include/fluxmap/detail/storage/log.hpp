@@ -365,19 +365,18 @@ class Log {
     if (level() == LogLevel::relaxed) write_now();
   }
 
-  // Everything up to `upto` is on the disk.
+  // Everything up to `upto` is on the disk. Readers see it before a committer is told so: what was acknowledged is in
+  // every snapshot from then on.
   void finish_sync(Cts upto) noexcept {
+    if (level() == LogLevel::full) order_.set_durable(upto);
     marks_.move(LogMark::durable, upto);
-    if (level() == LogLevel::full) {
-      order_.set_durable(upto);
-      if (!unsynced_.empty()) {
-        EpochGuard guard(epochs_);
-        for (LoggedCommit* commit : unsynced_) {
-          commit->publish(guard);
-          LoggedCommit::let_go(guard, *commit);
-        }
-        unsynced_.clear();
+    if (!unsynced_.empty()) {  // level full only
+      EpochGuard guard(epochs_);
+      for (LoggedCommit* commit : unsynced_) {
+        commit->publish(guard);
+        LoggedCommit::let_go(guard, *commit);
       }
+      unsynced_.clear();
     }
     marks_.wake_reached();
   }
