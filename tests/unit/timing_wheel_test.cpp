@@ -87,7 +87,7 @@ TEST_CASE("a_timer_added_after_the_clock_was_set_back_is_due_by_the_new_time") {
   CHECK(wheel.next() <= now + 1);
   CHECK(all_due(wheel, now + 1) == std::vector<Timer*>{&soon});
   CHECK(all_due(wheel, now + 999'999).empty());
-  CHECK(wheel.next() <= now + 1'000'000 + 1024);
+  CHECK(wheel.next() <= now + 1'000'000);
   CHECK(all_due(wheel, now + 1'000'000) == std::vector<Timer*>{&after});
   CHECK(all_due(wheel, k_start + 5000) == std::vector<Timer*>{&before});
   now = k_start - 400 * 24 * k_hour;  // once more, and by more than the wheels reach
@@ -136,7 +136,7 @@ TEST_CASE("deadlines_before_1970_and_at_the_ends_of_time_are_due_in_their_order"
     for (const Deadline at : times) wheel.add(timers.emplace_back(at), nullptr);
     for (std::size_t i = first; i < times.size(); ++i) {
       INFO("at " << times[i]);
-      CHECK(wheel.next() <= (times[i] < k_no_deadline - 1024 ? times[i] + 1024 : k_no_deadline - 1));
+      CHECK(wheel.next() <= times[i]);
       const std::size_t due = all_due(wheel, times[i]).size();
       CHECK(due == (i == first ? first + 1 : 1));
     }
@@ -165,7 +165,7 @@ TEST_CASE("random_timers_are_due_in_every_step_as_a_sorted_list_says") {
         waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(at));
       }
       const Deadline next = wheel.next();
-      for (const Timer* timer : waiting) REQUIRE((timer->at <= latest || next <= timer->at + 1024));
+      for (const Timer* timer : waiting) REQUIRE((timer->at <= latest || next <= timer->at));
       if (random() % 8 == 0) {
         now -= static_cast<Deadline>(random() % (Deadline{1} << random() % 40));
       } else {

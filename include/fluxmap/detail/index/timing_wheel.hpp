@@ -87,7 +87,10 @@ class TimingWheel {
     return taken;
   }
 
-  // No timer is due before this; k_no_deadline: none waits.
+  static constexpr Deadline k_tick = 1024;  // microseconds
+
+  // No timer is due before this, and the first one is due at most a tick after it, or has to be moved into a finer
+  // wheel then; k_no_deadline: none waits.
   Deadline next() const noexcept {
     const std::lock_guard lock(mutex_);
     return next_;
@@ -100,6 +103,7 @@ class TimingWheel {
  private:
   using List = boost::intrusive::list<Timer, boost::intrusive::constant_time_size<false>>;
   static constexpr unsigned k_tick_bits = 10, k_list_bits = 6;
+  static_assert(k_tick == Deadline{1} << k_tick_bits);
   static constexpr std::uint64_t k_lists = 1U << k_list_bits;
   struct Wheel {
     std::array<List, k_lists> lists;
@@ -165,7 +169,7 @@ class TimingWheel {
       first = std::min(first, std::max((here + ahead) << shift, tick_));
     }
     if (first == ~std::uint64_t{0}) return k_no_deadline;
-    return first < k_last_tick ? beginning_of(first + 1) : k_no_deadline - 1;  // by then its whole tick is due
+    return first <= k_last_tick ? beginning_of(first) : k_no_deadline - 1;
   }
 
   mutable std::mutex mutex_;

@@ -195,7 +195,7 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
     if (has_room(bytes)) return bytes;
     try {
       for (bool more = true; more;) {
-        more = expire_due();
+        more = expire_more();
         if (has_room(bytes)) return bytes;  // or another thread has removed what had expired
       }
     } catch (...) {  // as in keep_limit
@@ -317,7 +317,7 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   // Evicts what is too much, but nothing of the commit `own`. Returns what it weighed.
   std::int64_t evict(Cts own) {
     std::int64_t evicted = 0;
-    while (over() && !store_.is_closed() && expire_due()) {
+    while (over() && !store_.is_closed() && expire_more()) {
     }
     // What has been removed by now, by whomever, may not be settled yet.
     if (expires_.load(std::memory_order_relaxed) && exact_live() - leaving() <= live_limit_) return 0;  // see check
@@ -452,24 +452,10 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
     }
   }
 
-  // Removes some of what has expired. False: there was none, and what others had found due is weighed as removed.
-  bool expire_due() {
-    if (!expires_.load(std::memory_order_relaxed)) return false;  // see check
-    const std::lock_guard lock(store_.expiring);
-    // The wheel tells when its next list is through, which may be a tick later than the first timer in it.
-    const Deadline next = store_.timers.next();
-    const Deadline now = store_.now().get();
-    if (now < next - k_wheel_tick) return false;
-    const std::int64_t before = expirations();
-    expire_some(store_);
-    return expirations() != before;
+  // Removes some of what has expired. False: that was all, and what others had found due is weighed as removed.
+  bool expire_more() {
+    return expires_.load(std::memory_order_relaxed) && expire_due(store_);  // see check
   }
-  std::int64_t expirations() const noexcept {
-    std::int64_t sum = 0;
-    store_.epochs.for_each_slot([&](const EpochDomain::Slot& slot) { sum += slot.counters.expirations.get(); });
-    return sum;
-  }
-  static constexpr Deadline k_wheel_tick = 1024;  // microseconds
 
   StoreType& store_;
   const std::int64_t limit_;

@@ -103,7 +103,8 @@ class Expirer {
         // As numbers without a sign: the two may be farther apart than the signed ones reach.
         const std::uint64_t left =
             next > now ? static_cast<std::uint64_t>(next) - static_cast<std::uint64_t>(now) : std::uint64_t{0};
-        wake_.wait_for(lock, std::chrono::microseconds(std::min(left, k_longest - 1000) + 1000), ready);
+        // Until the end of the tick: what is due in it is taken at once.
+        wake_.wait_for(lock, std::chrono::microseconds(std::min(left, k_longest) + TimingWheel::k_tick), ready);
       }
     }
   }
