@@ -83,8 +83,10 @@ run_mutant() {
   local name=$1 program=$2 scenario=$3 seed=$4 started=$SECONDS
   shift 4
   local dir=$build/$name
-  cp -r "$source/include" "$dir"
+  mkdir "$dir"
+  [[ -n $dry_run ]] || cp -r "$source/include/." "$dir"
   while (($# > 0)); do
+    [[ -e $dir/fluxmap/detail/$1 ]] || (cd "$source/include" && cp --parents "fluxmap/detail/$1" "$dir")
     if ! edit "$dir/fluxmap/detail/$1" "$2" "$3"; then
       say STALE "$name" "old text is not in $1 exactly once"
       return
