@@ -12,6 +12,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(fluxmap_dev INTERFACE -Wno-mismatched-new-delete)
 endif()
 
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  # A key of any type may be given in braces, and the tests do so.
+  target_compile_options(fluxmap_dev INTERFACE -Wno-braced-scalar-init)
+endif()
+
 if(FLUXMAP_SANITIZE)
   set(fluxmap_sanitize_flags "-fsanitize=${FLUXMAP_SANITIZE}" -fno-sanitize-recover=all)
   if(FLUXMAP_SANITIZE MATCHES "undefined")

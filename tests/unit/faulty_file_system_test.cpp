@@ -751,7 +751,8 @@ TEST_CASE("the_same_seed_leaves_the_same") {
   const DiskPtr disk = make_disk();
   const DirectoryPtr files = open_db(disk);
   for (int i = 0; i < 20; ++i) {
-    write(*open(files, "" + std::to_string(i % 7), Open::create), 0, std::string(100 + 300 * (i % 5), 'x'));
+    write(*open(files, "" + std::to_string(i % 7), Open::create), 0,
+          std::string(static_cast<std::size_t>(100 + 300 * (i % 5)), 'x'));
   }
   const auto left = [&](std::uint64_t seed) {
     std::mt19937_64 random(seed);

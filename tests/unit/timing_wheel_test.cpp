@@ -156,7 +156,8 @@ TEST_CASE("random_timers_are_due_in_every_step_as_a_sorted_list_says") {
     wheel.start(now);
     for (int step = 0; step < 60; ++step) {
       for (int i = 0; i < 5; ++i) {
-        waiting.push_back(&timers.emplace_back(now + static_cast<Deadline>(random() % (Deadline{1} << random() % 42))));
+        waiting.push_back(
+            &timers.emplace_back(now + static_cast<Deadline>(random() % (std::uint64_t{1} << random() % 42))));
         wheel.add(*waiting.back(), nullptr);
       }
       if (step % 3 == 0 && !waiting.empty()) {
@@ -167,9 +168,9 @@ TEST_CASE("random_timers_are_due_in_every_step_as_a_sorted_list_says") {
       const Deadline next = wheel.next();
       for (const Timer* timer : waiting) REQUIRE((timer->at <= latest || next <= timer->at));
       if (random() % 8 == 0) {
-        now -= static_cast<Deadline>(random() % (Deadline{1} << random() % 40));
+        now -= static_cast<Deadline>(random() % (std::uint64_t{1} << random() % 40));
       } else {
-        now += static_cast<Deadline>(random() % (Deadline{1} << random() % 40));
+        now += static_cast<Deadline>(random() % (std::uint64_t{1} << random() % 40));
       }
       if (latest - now > 50'000 && latest - now < 80'000) now = latest;  // whether that is a little is not told here
       latest = latest - now > 50'000 ? now : std::max(latest, now);

@@ -159,7 +159,7 @@ TEST_CASE("one_thread_at_a_time_prunes_a_chain") {
   CHECK(pruned.versions == 0);
   CHECK(pruned.rest);
   CHECK(chain.stamps().size() == 2);
-  chain.entry->flags &= ~IntEntry::k_pruning;
+  chain.entry->flags &= static_cast<std::uint8_t>(~IntEntry::k_pruning);
   CHECK(chain.prune({.floor = 9, .listed = {}}).versions == 1);
 }
 
