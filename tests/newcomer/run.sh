@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Runs the two command lines of the README as a newcomer would: in a fresh root of a distribution, with nothing installed.
 #
-#   run.sh [-d directory] [-p packages] [-l run|test|both|plain] [suite...]
+#   run.sh [-d directory] [-p packages] [-l run|test|both|plain|basic] [suite...]
 #
 #   -d   where the roots are made (default: a temporary directory); the downloaded ones are kept there for the next time
 #   -p   packages that are installed before, as on a machine that is in use
-#   -l   which line (default: both); plain: the tests of the library alone
+#   -l   which line (default: both); plain: the tests of the library alone; basic: of these, units and guarantees
 #   suites of Debian (default: bookworm trixie). MIRROR may name another mirror.
 #
 # Needs root and debootstrap. Says how long each line took; fails where one does. What is committed is tried.
@@ -42,10 +42,18 @@ trap 'leave; if [[ -z $keep ]]; then rm -rf "$directory"; fi' EXIT
 
 # The line in the sh block that follows the marker in the README.
 readme_line() {
-  if [[ $1 == plain ]]; then
-    echo "packaging/install-needed.sh plain && cmake --workflow --preset plain"
-    return
-  fi
+  case $1 in
+    plain)
+      echo "packaging/install-needed.sh plain && cmake --workflow --preset plain"
+      return
+      ;;
+    basic)
+      echo "packaging/install-needed.sh plain && cmake --preset plain &&
+        cmake --build --preset plain --target tests_unit tests_guarantees &&
+        ctest --preset plain -L '^(unit|guarantees)$'"
+      return
+      ;;
+  esac
   awk -v marker="<!-- ci:$1 -->" '
     $0 == marker { armed = 1; next }
     armed && $0 == "```sh" { inside = 1; next }

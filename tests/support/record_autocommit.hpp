@@ -176,7 +176,7 @@ class RecordedHandle {
     NoPruning(const NoPruning&) = delete;
     NoPruning& operator=(const NoPruning&) = delete;
     ~NoPruning() {
-      if (entry_ != nullptr) entry_->flags.fetch_and(~EntryType::k_pruning);
+      if (entry_ != nullptr) entry_->flags.fetch_and(static_cast<std::uint8_t>(~EntryType::k_pruning));
     }
     EntryType* entry() const { return entry_; }
 
