@@ -8,6 +8,7 @@
 
 #include "schedule/schedule_checks.hpp"
 #include "schedule/schedule_memory.hpp"
+#include "support/marks.hpp"
 
 #include <unistd.h>
 #include <chrono>

@@ -17,6 +17,7 @@
 
 #include <fluxmap/detail/index/hand_over.hpp>
 #include <fluxmap/detail/platform/counters.hpp>
+#include <fluxmap/detail/platform/mark.hpp>
 #include <fluxmap/detail/platform/random.hpp>
 #include <fluxmap/detail/platform/schedule_point.hpp>
 
@@ -190,6 +191,7 @@ class EpochDomain {
     for (Slot& slot : fresh->slots) slot.random = mix_bits(reinterpret_cast<std::uintptr_t>(&slot));
     // [E4] release: publishes the block's slots; pairs with the acquire loads of `next`.
     if (block.next.compare_exchange_strong(next, fresh.get(), std::memory_order_acq_rel, std::memory_order_acquire)) {
+      reach(Mark::epoch_slots_added);
       return fresh.release();
     }
     return next;
@@ -234,6 +236,7 @@ class EpochDomain {
   // any guard: the other one gets a processor, and memory grows slowly if it does not (it may be stopped in a
   // debugger).
   [[gnu::noinline]] static void pause_for_others(std::size_t waiting) noexcept {
+    reach(Mark::epoch_pause);
     constexpr std::chrono::microseconds k_step{50}, k_longest{1000};
     const auto time = k_step * static_cast<std::chrono::microseconds::rep>(waiting / k_many_bags);
     std::this_thread::sleep_for(std::min<std::chrono::microseconds>(time, k_longest));
@@ -242,6 +245,7 @@ class EpochDomain {
   // By the slot's holder: its work list goes to vacuum, and what it has retired is freed as far as it may be.
   [[gnu::noinline]] void hand_over(Slot& slot) noexcept {  // once for each vacuum: kept out of every guard's end
     slot.asked.store(false, std::memory_order_relaxed);    // see leave()
+    reach(Mark::epoch_list_handed_over);
     handed_over.give(slot.work);
     if (slot.work.empty()) slot.tidied = slot.tidy_end = 0;
     try {

@@ -31,6 +31,7 @@
 #include <fluxmap/detail/index/entry.hpp>
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/index/lane_cells.hpp>
+#include <fluxmap/detail/platform/mark.hpp>
 #include <fluxmap/detail/platform/spin_wait.hpp>
 
 #include <algorithm>
@@ -69,6 +70,7 @@ class ExpressLane {
       Cell& cell = cells_.place_of(entry.key, prefix);
       std::uintptr_t bits = cell.block.load(std::memory_order_acquire);  // [X1]
       if (Cell::is_frozen(bits)) {
+        reach(Mark::lane_met_frozen);
         wait.step();
         continue;
       }
@@ -81,11 +83,15 @@ class ExpressLane {
       entry.links.fetch_add(1, std::memory_order_relaxed);
       if (parts.left != nullptr ? split(guard, cell, bits, parts) : replace(guard, cell, bits, next)) {
         // If vacuum has marked the entry in the meantime it may have looked here before we came.
-        if (entry.is_leaving()) erase(guard, entry);
+        if (entry.is_leaving()) {
+          reach(Mark::lane_entry_was_leaving);
+          erase(guard, entry);
+        }
         return;
       }
       entry.links.fetch_sub(1, std::memory_order_relaxed);  // as above
     }
+    reach(Mark::lane_gave_up);
   }
 
   // Takes an entry that is leaving out of the lane. Where the block is frozen that is left to the thread that froze it.
@@ -105,7 +111,10 @@ class ExpressLane {
       if (Cell::is_frozen(bits)) {
         // seq_cst: if the same block is frozen still, whoever thaws it sees what we leave to it; see thaw().
         cell.left_over.store(true, std::memory_order_seq_cst);
-        if (cell.block.load(std::memory_order_seq_cst) == bits) return;
+        if (cell.block.load(std::memory_order_seq_cst) == bits) {
+          reach(Mark::lane_left_over);
+          return;
+        }
         continue;
       }
       BlockPtr next = Block::without(block, place);
@@ -113,6 +122,7 @@ class ExpressLane {
       if (!replace(guard, cell, bits, next, dies ? Cell::k_frozen | Cell::k_dead : 0)) continue;
       EntryType::drop_link(guard, entry);
       if (dies) {
+        reach(Mark::lane_died);
         Cells::count(guard, -Cells::k_cell_bytes);
         cells_.note_change(guard, cell);
       } else if (cell.right.load(std::memory_order_acquire) != nullptr && block.size() - 1 <= k_sparse) {  // [X3]
@@ -175,6 +185,7 @@ class ExpressLane {
     // acq_rel: from here on the cell is ours.
     if (!cell.block.compare_exchange_strong(bits, bits | Cell::k_frozen, std::memory_order_acq_rel,
                                             std::memory_order_relaxed)) {
+      reach(Mark::lane_freeze_lost);
       return {};
     }
     schedule_point(Point::lane_frozen);
@@ -191,7 +202,9 @@ class ExpressLane {
   void sweep(EpochGuard& guard, const Block& block) noexcept {
     for (std::size_t i = 0; i < block.size(); ++i) {
       try {
-        if (block.item(i)->is_leaving()) erase(guard, *block.item(i));
+        if (!block.item(i)->is_leaving()) continue;
+        reach(Mark::lane_swept);
+        erase(guard, *block.item(i));
       } catch (...) {  // no memory, or a comparator: it stays, as a hint that nobody takes
       }
     }
@@ -201,6 +214,7 @@ class ExpressLane {
   bool split(EpochGuard& guard, Cell& cell, std::uintptr_t bits, SplitParts& parts) noexcept {
     const Frozen frozen = freeze(cell, bits);
     if (!frozen) return false;
+    reach(Mark::lane_split);
     Block* const old = Cell::block_of(bits);
     const Block* const left_block = parts.left.release();
     const Block* const right_block = parts.right_block.release();
@@ -268,6 +282,7 @@ class ExpressLane {
       if (thaw(frozen, bits)) sweep(guard, *old);
       return;
     }
+    reach(Mark::lane_merged);
     const Block* const merged = both.release();
     Cells::count(guard, merged->bytes() - old->bytes() - right_old->bytes() - Cells::k_cell_bytes);
     // [X1] release, in this order (I4): who finds the right cell dead finds its entries in the left one. That thaws

@@ -12,6 +12,7 @@
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/index/snapshot_registry.hpp>
 #include <fluxmap/detail/index/visibility.hpp>
+#include <fluxmap/detail/platform/mark.hpp>
 
 #include <limits>
 
@@ -40,6 +41,7 @@ Pruned prune(EpochGuard& guard, Entry<Key, Value>& entry, const SnapshotView& vi
   schedule_point(Point::prune);
   // acquire: the `older` links as the last pruner left them; pairs with the release below.
   if ((entry.flags.fetch_or(EntryType::k_pruning, std::memory_order_acquire) & EntryType::k_pruning) != 0) {
+    reach(Mark::prune_met_another);
     result.rest = true;
     return result;
   }

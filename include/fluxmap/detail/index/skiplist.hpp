@@ -16,6 +16,7 @@
 #include <fluxmap/detail/index/entry.hpp>
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/index/express_lane.hpp>
+#include <fluxmap/detail/platform/mark.hpp>
 #include <fluxmap/detail/platform/prefetch.hpp>
 #include <fluxmap/detail/platform/random.hpp>
 
@@ -121,6 +122,7 @@ class SkipList {
                                                      std::memory_order_relaxed)) {
         break;  // relaxed on failure: locate reads again
       }
+      reach(Mark::list_link_lost);
       try {
         place = locate(guard, entry->key);  // not `key`: make may have moved it into the entry
       } catch (...) {
@@ -132,7 +134,9 @@ class SkipList {
         return {place.after, false};
       }
     }
-    if (joins_lane(guard) || place.steps > k_long_walk) {  // a long walk mends a gap that skipped updates have left
+    const bool joins = joins_lane(guard);
+    if (joins || place.steps > k_long_walk) {  // a long walk mends a gap that skipped updates have left
+      if (!joins) reach(Mark::list_gap_mended);
       try {
         lane_.insert(guard, *entry);
       } catch (...) {  // no memory, or a comparator: the entry is linked, and the lane is only a hint
@@ -244,6 +248,7 @@ class SkipList {
       if (start.equal != nullptr) return {nullptr, start.equal, true, 0};
       Place place{start.before != nullptr ? static_cast<ListNode*>(start.before) : &head_, nullptr, false, 0};
       if (walk(guard, key, place)) return place;
+      reach(Mark::list_walk_lost);
     }
   }
 

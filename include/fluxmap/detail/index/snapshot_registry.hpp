@@ -9,6 +9,7 @@
 // Thread safety: all calls; a Registration belongs to one owner at a time.
 #pragma once
 
+#include <fluxmap/detail/platform/mark.hpp>
 #include <fluxmap/detail/platform/schedule_point.hpp>
 
 #include <algorithm>
@@ -105,6 +106,7 @@ class SnapshotRegistry {
     for (;;) {  // bounded in practice: each round needs another commit and another view meanwhile
       const Cts snapshot = published();
       if (move(slot, snapshot)) return snapshot;
+      reach(Mark::snapshot_passed);
     }
   }
 
@@ -177,6 +179,7 @@ class SnapshotRegistry {
     Block* next = nullptr;
     // [S4] release: publishes the block; pairs with the acquire loads of `next`.
     if (last.next.compare_exchange_strong(next, fresh.get(), std::memory_order_acq_rel, std::memory_order_acquire)) {
+      reach(Mark::snapshot_slots_added);
       capacity_.fetch_add(k_block_slots, std::memory_order_relaxed);  // a measure only
       return fresh.release();
     }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <fluxmap/detail/platform/format_key.hpp>
+#include <fluxmap/detail/platform/mark.hpp>
 #include <fluxmap/detail/platform/prefetch.hpp>
 #include <fluxmap/detail/txn/publish.hpp>
 #include <fluxmap/detail/txn/store.hpp>
@@ -87,8 +88,10 @@ class Commit {
     for (WriteType* write : writes) {  // step 2
       const CommitOutcome latched = latch(*write);
       if (latched != CommitOutcome::committed) return latched;
-      if (reserved && store_.reservations.blocks(store_.index.compare(), *write, owner))
+      if (reserved && store_.reservations.blocks(store_.index.compare(), *write, owner)) {
+        reach(Mark::commit_stepped_aside);
         return CommitOutcome::step_aside;
+      }
     }
     schedule_point(Point::latched);
 
@@ -115,6 +118,7 @@ class Commit {
     // Step 5. [P5] acq_rel: publishes the timestamp and the versions with the decision.
     state = CommitState::committing;
     if (!record_->state.compare_exchange_strong(state, CommitState::committed, std::memory_order_acq_rel)) {
+      reach(Mark::commit_found_aborted);
       return CommitOutcome::stalled;
     }
     schedule_point(Point::decided);
@@ -130,6 +134,7 @@ class Commit {
       VersionType* head = entry.load_head();
       if (head == EntryType::closed()) {
         // Vacuum is taking the entry away: help, then look for its successor.
+        reach(Mark::latch_met_closed);
         store_.index.unlink(guard_, entry);
         if (write.expects && !is_absent(write.expected)) {  // the value it was to stand on has been removed
           conflict_ = format_key(entry.key);
@@ -183,6 +188,7 @@ class Commit {
         case CommitState::committed:
           return true;
         case CommitState::aborted:
+          reach(Mark::latch_popped_aborted);
           pop(entry, head);
           return false;
         case CommitState::active:
@@ -245,6 +251,7 @@ class Commit {
 
   // Another thread has linked an entry for this key first: keep ours for the case that we need it again.
   void unmake_entry(WriteType& write, EntryType* entry) {
+    reach(Mark::entry_came_too_late);
     write.spare = entry;
     VersionType* const version = std::exchange(write.at_birth, nullptr);
     entry->head.store(nullptr, std::memory_order_relaxed);  // private still

@@ -20,6 +20,7 @@
 #pragma once
 
 #include <fluxmap/detail/index/version.hpp>
+#include <fluxmap/detail/platform/mark.hpp>
 #include <fluxmap/detail/platform/spin_wait.hpp>
 
 #include <boost/assert.hpp>
@@ -58,8 +59,8 @@ class RecordWait {
     if (progress != seen_) {
       seen_ = progress;
       wait_.progressed();
-    } else if (wait_.stalled()) {
-      abort_stalled(record_);
+    } else if (wait_.stalled() && abort_stalled(record_)) {
+      reach(Mark::record_aborted);
     }
   }
 
@@ -122,6 +123,7 @@ class CommitRing {
         schedule_point(Point::cts_published);
         return cts;
       }
+      reach(Mark::ring_claim_lost);
     }
   }
 
@@ -183,7 +185,9 @@ class CommitRing {
     const CommitState state = record->state.load(std::memory_order_acquire);                 // [P5]
     if (state != CommitState::committed && state != CommitState::aborted) return false;
     // Decided, but its owner has not come round to say so. acq_rel as in mark_done.
-    slot.status.compare_exchange_strong(status, done(cts), std::memory_order_acq_rel, std::memory_order_relaxed);
+    if (slot.status.compare_exchange_strong(status, done(cts), std::memory_order_acq_rel, std::memory_order_relaxed)) {
+      reach(Mark::ring_owner_helped);
+    }
     return true;
   }
 
@@ -205,10 +209,11 @@ class CommitRing {
       }
       if (!wait.stalled()) continue;
       if (record != nullptr) {
-        abort_stalled(*record);
+        if (abort_stalled(*record)) reach(Mark::record_aborted);
       } else if (status >> 2 < cts) {
         // Drawn but not claimed: a hole. Its owner's claim fails and draws again. acq_rel as in mark_done.
         slot.status.compare_exchange_strong(status, done(cts), std::memory_order_acq_rel, std::memory_order_relaxed);
+        reach(Mark::ring_hole_skipped);
       }
     }
   }
@@ -219,6 +224,7 @@ class CommitRing {
       // half of the ring is left for those that pass it at the same moment.
       const Cts last = decided();
       if (next_cts_.load(std::memory_order_relaxed) - last < (mask_ + 1) / 2) return;
+      reach(Mark::ring_was_full);
       schedule_wait(Point::ring_wait);
       wait_for(last + 1);
       advance();

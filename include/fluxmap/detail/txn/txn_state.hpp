@@ -5,6 +5,7 @@
 // write set keeps its values.
 #pragma once
 
+#include <fluxmap/detail/platform/mark.hpp>
 #include <fluxmap/detail/txn/announcement.hpp>
 #include <fluxmap/detail/txn/cleared_run.hpp>
 #include <fluxmap/detail/txn/commit.hpp>
@@ -354,7 +355,8 @@ class TxnState {
     EntryType* entry = nullptr;
     Found<Value> found;
     do {  // where the snapshot has moved, the key may meanwhile have left the index and come back in another entry
-      entry = store_.index.find(key);
+      EntryType* const before = std::exchange(entry, store_.index.find(key));
+      if (before != nullptr && entry != nullptr && entry != before) reach(Mark::key_came_back);
       found = entry != nullptr ? visible_at(*entry, snapshot_) : Found<Value>{};
     } while (found.newer != 0 && refresh(guard, found.newer, entry->key));
     needed_ = std::max(needed_, found.cts);
@@ -386,6 +388,7 @@ class TxnState {
       if (!validator.check(reads_)) {
         conflict_ = format_key(validator.conflict() != nullptr ? *validator.conflict() : key);
         doomed_ = true;
+        reach(Mark::snapshot_doomed);
         // A first round may have registered a snapshot that the floor had passed already: neither that one nor the old
         // one can be read from any more, though what was read before stays good.
         if (!writes_.empty() || slot_.snapshot() != snapshot_) throw ConflictError(conflict_);

@@ -65,7 +65,7 @@ class GhostLists {
       list->first = 0;
       list->live = 0;
     }
-    where_ = {};
+    where_ = Places();  // not {}: that is an empty list of elements, which leaves the map its memory
   }
   std::size_t bytes() const noexcept { return where_.bucket_count() * k_map_bytes + hashes() * sizeof(std::uint32_t); }
 
@@ -100,7 +100,8 @@ class GhostLists {
   }
 
   List recent_, frequent_;
-  boost::unordered_flat_map<std::uint32_t, std::uint32_t> where_;  // the number in its list, and which
+  using Places = boost::unordered_flat_map<std::uint32_t, std::uint32_t>;
+  Places where_;  // the number in its list, and which
 };
 
 class ArcPolicy final : public EvictionPolicy {

@@ -10,6 +10,7 @@
 #include <fluxmap/detail/index/skiplist.hpp>
 #include <fluxmap/detail/index/snapshot_registry.hpp>
 #include <fluxmap/detail/index/work_list.hpp>
+#include <fluxmap/detail/platform/mark.hpp>
 #include <fluxmap/stats.hpp>
 
 #include <cstddef>
@@ -61,6 +62,7 @@ class Reclaimer {
         close(guard, entry, head, report);
         return false;  // the token is never given back: nobody can queue the entry again
       }
+      reach(Mark::vacuum_lost_to_commit);
     }
     return pruned.rest || keeps_token(guard, entry, head);
   }
@@ -74,8 +76,10 @@ class Reclaimer {
     WorkList<EntryType>::release_token(entry);
     schedule_point(Point::vacuum_released);
     // A commit that found the token taken while we were at it relies on us to look once more (see WorkList).
-    if (is_dead_weight(entry.load_head()) && WorkList<EntryType>::acquire(entry))
+    if (is_dead_weight(entry.load_head()) && WorkList<EntryType>::acquire(entry)) {
+      reach(Mark::vacuum_looked_again);
       WorkList<EntryType>::push(guard, entry);
+    }
     return false;
   }
 
@@ -107,6 +111,8 @@ class Reclaimer {
       counters.versions.add(-1);
       counters.vacuumed_versions.add(1);
       retire_version<Key>(guard, *tombstone, timers_);
+    } else {
+      reach(Mark::vacuum_freed_empty);
     }
     ++report.entries;
     counters.bytes.add(-static_cast<std::int64_t>(bytes));
