@@ -1,8 +1,9 @@
 // Runs cases of tests/anomalies/cases, which are data, against databases:  run_cases FILE...
 // Ends with 0 if all is as the cases say, 1 if not, 2 if a file cannot be understood, 77 if a case needs what this
 // build does not have (ctest then says "skipped").
-#include <cstddef>
+#include <algorithm>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -30,10 +31,22 @@ bool supported(const Case& tried) {
   return all;
 }
 
+// Nothing waits unseen, nor longer than it must.
+Result complain_of_folder(const std::string& file, bool waits) {
+  std::cout << file
+            << (waits ? ": belongs into cases/waiting until then\n" : ": need not wait in cases/waiting any more\n");
+  return failed;
+}
+
 Result run_file(const std::string& file) {
+  const std::vector<Case> cases = read_cases(file);
+  const bool waits = !std::all_of(cases.begin(), cases.end(), supported);
+  if (waits != (std::filesystem::absolute(file).parent_path().filename() == "waiting")) {
+    return complain_of_folder(file, waits);
+  }
+  if (waits) return not_supported;
   Result result = passed;
-  for (const Case& tried : read_cases(file)) {
-    if (!supported(tried)) return not_supported;
+  for (const Case& tried : cases) {
     const auto complaints =
         CaseRun(tried, database_variants()).complaints(k_interleaving_limit * fluxmap_test::stress_factor());
     for (const std::string& complaint : complaints) std::cout << complaint << '\n';

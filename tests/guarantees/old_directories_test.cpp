@@ -1,13 +1,19 @@
 // Directories that version 0.1.0 has written (tests/fixtures/0.1.0), copied and opened: they hold what they held, and
 // go on as any other.
+#include <fluxmap/detail/storage/format.hpp>
 #include <fluxmap/fluxmap.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -129,6 +135,39 @@ TEST_CASE("directories_of_0_1_0_open_with_what_they_held", "[old-directories]") 
   check_kind<Expiring>(names);
   for (const auto& entry : fs::directory_iterator(k_fixtures)) {  // none is left out
     if (entry.is_directory()) CHECK(names.count(entry.path().filename().string()) == 1);
+  }
+}
+
+// What the log's last segment ends with.
+fluxmap::detail::RecordKind last_record(const fs::path& directory) {
+  using namespace fluxmap::detail;
+  fs::path newest;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.path().extension() == ".fluxlog") newest = std::max(newest, entry.path());
+  }
+  std::ifstream file(newest, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const auto bytes = std::as_bytes(std::span(text));
+  SegmentHeader header;
+  REQUIRE(parse(bytes, header) == nullptr);
+  const PlacedChecksum checksum(header.database, header.id);
+  RecordKind last{};
+  for (std::uint64_t at = k_file_header_size; const auto record = parse_record(bytes, checksum, at);) {
+    last = record->kind;
+    at = record->end();
+  }
+  return last;
+}
+
+TEST_CASE("a_log_that_0_1_0_has_closed_is_known_to_be_closed", "[old-directories]") {
+  for (const std::string name : {Numbers::name, Text::name, Composite::name, OwnCodec::name, Expiring::name}) {
+    for (const std::string level : {"_full_", "_relaxed_"}) {
+      for (const std::string end : k_ends) {
+        INFO(name << level << end);
+        const auto last = last_record(k_fixtures / (name + level + end));
+        CHECK((last == fluxmap::detail::RecordKind::closed) == (end == "closed" || end == "checkpointed"));
+      }
+    }
   }
 }
 
