@@ -79,6 +79,11 @@ class Access {
     return rows.empty() ? std::nullopt : std::optional<Row>(rows.front());
   }
   virtual std::unique_ptr<Cursor> open(const Key&, const Key&) { throw std::logic_error("this store has no cursors"); }
+  virtual Rows reversed(const Key& first, const Key& last) {  // descending
+    const Rows rows = range(first, last);
+    return Rows(rows.rbegin(), rows.rend());
+  }
+  virtual std::size_t counted(const Key& first, const Key& last) { return range(first, last).size(); }
   virtual bool insert_if_absent(const Key& key, Value value) {
     if (contains(key)) return false;
     insert(key, value);
@@ -149,6 +154,16 @@ class View {
     note(prefix, prefix_end(prefix), rows, false);
     return rows;
   }
+  Rows reversed(const Key& first, const Key& last) {
+    Rows rows = access_->reversed(first, last);
+    note(first, last, rows, false);
+    return rows;
+  }
+  std::size_t counted(const Key& first, const Key& last) {
+    const std::size_t count = access_->counted(first, last);
+    note(first, last, Rows{{first, static_cast<Value>(count)}}, false);
+    return count;
+  }
   std::optional<Row> first_in(const Key& first, const Key& last) {
     std::optional<Row> row = access_->first_in(first, last);
     note(first, row ? just_after(row->first) : last, row ? Rows{*row} : Rows{}, false);
@@ -200,8 +215,10 @@ class View {
   }
   [[noreturn]] void give_up() { throw GiveUp{}; }
 
-  std::array<Value, 4> local{};  // what a later step needs of an earlier one
-  Savepoint mark{};              // likewise
+  std::array<Value, 4> local{};              // what a later step needs of an earlier one
+  Savepoint mark{};                          // likewise
+  std::map<std::string, Value> numbers{};    // likewise, in a case that is read from a file
+  std::map<std::string, Savepoint> marks{};  // likewise
 
   Access& access() { return *access_; }
   const std::vector<Observation>& reads() const { return reads_; }
