@@ -23,6 +23,7 @@
 #pragma once
 
 #include <fluxmap/detail/index/epoch.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/platform/deadline.hpp>
 #include <fluxmap/detail/platform/process.hpp>
 #include <fluxmap/detail/platform/thread.hpp>
@@ -469,8 +470,7 @@ class Log {
   const ProcessMark process_;
 
   CommitQueue queue_;
-  alignas(128) std::atomic<bool> seized_{
-      false};  // the queue's far end, the writer and the next four are their holder's
+  alignas(128) Atomic<bool> seized_{false};  // the queue's far end, the writer and the next four are their holder's
   SegmentWriter writer_;
   std::vector<LoggedCommit*> dropped_;   // written or aborted, to be let go
   std::vector<LoggedCommit*> unsynced_;  // level full: to be published after the sync; the log's thread only
@@ -478,15 +478,15 @@ class Log {
   std::uint64_t unsynced_commits_ = 0;
 
   alignas(128) LogMarks marks_;
-  std::atomic<bool> failed_{false}, over_{false};
-  std::atomic<bool> rotate_wanted_{false};
-  std::atomic<bool> idle_{false};
-  std::atomic<std::uint64_t> pending_commits_{0}, pending_bytes_{0};  // unsynced_*, for those without the log
-  std::atomic<std::uint64_t> bytes_{0}, batches_{0}, sync_count_{0};
-  std::atomic<std::uint32_t> alone_{0};
+  Atomic<bool> failed_{false}, over_{false};
+  Atomic<bool> rotate_wanted_{false};
+  Atomic<bool> idle_{false};
+  Atomic<std::uint64_t> pending_commits_{0}, pending_bytes_{0};  // unsynced_*, for those without the log
+  Atomic<std::uint64_t> bytes_{0}, batches_{0}, sync_count_{0};
+  Atomic<std::uint32_t> alone_{0};
   enum class Spare : std::uint8_t { none, ready, refused };  // the next segment's file
-  std::atomic<Spare> spare_{Spare::none};                    // stored by the log's thread
-  std::atomic<bool> half_full_{false};
+  Atomic<Spare> spare_{Spare::none};                         // stored by the log's thread
+  Atomic<bool> half_full_{false};
   RetryPause pause_{k_first_pause, k_last_pause};  // these two: the log's thread only; when `refused` is tried again
   std::uint64_t told_bytes_ = 0;
 
