@@ -1,5 +1,5 @@
-// What the programs of tests/relacy are made of: suites of two or three threads, each run many times by relacy's random
-// scheduler, in a memory that returns stale values wherever it may.
+// What the programs of tests/relacy are made of: suites of two or three threads, each run many times in a random order
+// of their steps, in a memory that returns stale values wherever it may.
 //
 //   program [scenario]    all scenarios without an argument
 //
@@ -8,6 +8,7 @@
 #pragma once
 
 #include "relacy/model.hpp"
+#include "relacy/scheduler.hpp"
 
 #include <fluxmap/detail/platform/schedule_point.hpp>
 
@@ -50,7 +51,7 @@ struct Scenario {
 // Runs `Suite` from this seed on. A failure is run once more for its history.
 template <class Suite>
 bool simulate(const char* name, std::uint64_t seed, std::uint64_t runs) {
-  using Scheduler = rl::random_scheduler<Suite::params::thread_count>;
+  using Scheduler = BurstScheduler<Suite::params::thread_count>;
   rl::test_params params;
   std::ostringstream silence;
   params.test_name = name;

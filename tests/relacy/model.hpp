@@ -9,29 +9,24 @@
 // sequence ends at the same thread's next store (it did not before C++20).
 #pragma once
 
-// relacy.hpp gives words of the language a meaning of its own, for code that was written for it. This one was not.
-#include <cassert>
-#include <cerrno>
-#pragma push_macro("assert")
-#pragma push_macro("errno")
-#include <relacy/relacy.hpp>
-#pragma pop_macro("assert")
-#pragma pop_macro("errno")
-#undef new
-#undef delete
-#undef malloc
-#undef calloc
-#undef realloc
-#undef free
-#undef memory_order_relaxed
-#undef memory_order_consume
-#undef memory_order_acquire
-#undef memory_order_release
-#undef memory_order_acq_rel
-#undef memory_order_seq_cst
-#undef VAR
-#undef VAR_T
-#undef TLS_T
+// Not relacy.hpp: that gives words of the language a meaning of its own, for code that was written for it. These are
+// what it includes, in its order.
+// clang-format off
+#include <relacy/base.hpp>
+#include <relacy/context.hpp>
+#include <relacy/context_base_impl.hpp>
+#include <relacy/atomic_fence.hpp>
+#include <relacy/atomic.hpp>
+#include <relacy/var.hpp>
+#include <relacy/thread_local.hpp>
+#include <relacy/test_suite.hpp>
+#include <relacy/dyn_thread.hpp>
+#include <relacy/stdlib/mutex.hpp>
+#include <relacy/stdlib/condition_variable.hpp>
+#include <relacy/stdlib/semaphore.hpp>
+#include <relacy/stdlib/event.hpp>
+// clang-format on
+#undef $
 
 #include <atomic>
 #include <cstddef>

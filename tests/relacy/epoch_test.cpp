@@ -1,0 +1,115 @@
+// Epochs: what a guard can reach is not freed. [E1] [E2] [E3] [E4]
+#include "relacy/harness.hpp"
+
+#include <fluxmap/detail/index/epoch.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace {
+
+using namespace fluxmap_test::relacy;
+using fluxmap::detail::Atomic;
+using fluxmap::detail::EpochDomain;
+using fluxmap::detail::EpochGuard;
+
+struct Object {
+  Plain<int> value{1};
+};
+
+void free_object(void* object) noexcept {
+  auto* const gone = static_cast<Object*>(object);
+  gone->value.set(0);  // a write, so that a reader without an order to it is a race
+  delete gone;
+}
+
+constexpr std::size_t k_much = std::size_t{64} << 10;  // bytes with which a bag is full
+
+// One thread replaces an object and frees what it was; the others read it.
+struct Readers : Suite<Readers, 3> {
+  EpochDomain domain;
+  Atomic<Object*> shared{nullptr};
+
+  void before() {
+    fluxmap::detail::thread_epoch_state = {};
+    shared.store(new Object);
+  }
+  void thread(unsigned index) {
+    if (index > 0) {
+      const EpochGuard guard(domain);
+      expect(shared.load(std::memory_order_acquire)->value.get() == 1, "an object was freed inside a guard");
+      return;
+    }
+    for (int i = 0; i < 3; ++i) {
+      EpochGuard guard(domain);
+      // Relaxed where it is taken away: only the epochs stand between the old one's readers and its end.
+      Object* const old = shared.exchange(new Object, std::memory_order_acq_rel);
+      guard.retire(old, &free_object, k_much);
+    }
+  }
+  void after() {
+    domain.drain();
+    delete shared.load();
+  }
+};
+
+// A slot has one holder at a time, who finds it as the one before has left it.
+struct Holders : Suite<Holders, 3> {
+  EpochDomain domain;
+  std::array<Plain<int>, 32> used;
+
+  void before() { fluxmap::detail::thread_epoch_state = {.slot_hint = 0}; }
+  Plain<int>& of(const EpochDomain::Slot& slot) {
+    const EpochDomain::Slot* first = nullptr;
+    domain.for_each_slot([&](const EpochDomain::Slot& any) {
+      if (first == nullptr) first = &any;
+    });
+    return used[static_cast<std::size_t>(&slot - first)];
+  }
+  void thread(unsigned index) {
+    if (index == 2) {
+      domain.for_each_idle_slot([&](EpochDomain::Slot& slot) { of(slot).set(of(slot).get() + 1); });
+      return;
+    }
+    for (int i = 0; i < 3; ++i) {
+      const EpochGuard guard(domain);
+      of(guard.slot()).set(of(guard.slot()).get() + 1);
+    }
+  }
+};
+
+// All slots of the first block are held: another block is made, and found.
+struct MoreSlots : Suite<MoreSlots, 3> {
+  EpochDomain domain;
+  std::vector<std::unique_ptr<EpochGuard>> held;
+
+  void before() {
+    fluxmap::detail::thread_epoch_state = {};
+    for (int i = 0; i < 32; ++i) held.push_back(std::make_unique<EpochGuard>(domain));
+  }
+  void thread(unsigned index) {
+    if (index < 2) {
+      EpochGuard guard(domain);
+      guard.counters().commits.add(1);
+    } else {
+      domain.for_each_slot([](const EpochDomain::Slot& slot) { static_cast<void>(slot.counters.commits.get()); });
+    }
+  }
+  void after() {
+    std::int64_t commits = 0;
+    domain.for_each_slot([&](const EpochDomain::Slot& slot) { commits += slot.counters.commits.get(); });
+    expect(commits == 2, "a slot is lost, or had two holders");
+    held.clear();
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run(argc, argv,
+             {scenario<Readers>("readers", 20000), scenario<Holders>("holders", 4000),
+              scenario<MoreSlots>("more_slots", 2000)});
+}
