@@ -1,5 +1,5 @@
 // Epochs: what a guard can reach is not freed. [E1] [E2] [E3] [E4]
-#include "relacy/harness.hpp"
+#include "relacy/own_slots.hpp"
 
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/platform/atomic.hpp>
@@ -28,31 +28,34 @@ void free_object(void* object) noexcept {
 
 constexpr std::size_t k_much = std::size_t{64} << 10;  // bytes with which a bag is full
 
-// One thread replaces an object and frees what it was; the others read it.
+// Two threads replace an object each and free what it was; the third reads them.
 struct Readers : Suite<Readers, 3> {
   EpochDomain domain;
-  Atomic<Object*> shared{nullptr};
+  std::array<Atomic<Object*>, 2> shared;
 
   void before() {
-    fluxmap::detail::thread_epoch_state = {};
-    shared.store(new Object);
+    own_slots(domain);
+    for (Atomic<Object*>& one : shared) one.store(new Object);
   }
   void thread(unsigned index) {
-    if (index > 0) {
-      const EpochGuard guard(domain);
-      expect(shared.load(std::memory_order_acquire)->value.get() == 1, "an object was freed inside a guard");
+    if (index == 2) {
+      for (int i = 0; i < 2; ++i) {
+        const EpochGuard guard(domain);
+        for (const Atomic<Object*>& one : shared) {
+          expect(one.load(std::memory_order_acquire)->value.get() == 1, "an object was freed inside a guard");
+        }
+      }
       return;
     }
     for (int i = 0; i < 3; ++i) {
       EpochGuard guard(domain);
-      // Relaxed where it is taken away: only the epochs stand between the old one's readers and its end.
-      Object* const old = shared.exchange(new Object, std::memory_order_acq_rel);
+      Object* const old = shared[index].exchange(new Object, std::memory_order_release);
       guard.retire(old, &free_object, k_much);
     }
   }
   void after() {
     domain.drain();
-    delete shared.load();
+    for (const Atomic<Object*>& one : shared) delete one.load();
   }
 };
 
@@ -61,7 +64,7 @@ struct Holders : Suite<Holders, 3> {
   EpochDomain domain;
   std::array<Plain<int>, 32> used;
 
-  void before() { fluxmap::detail::thread_epoch_state = {.slot_hint = 0}; }
+  void before() { fluxmap::detail::thread_epoch_state = {}; }  // all want the same slot
   Plain<int>& of(const EpochDomain::Slot& slot) {
     const EpochDomain::Slot* first = nullptr;
     domain.for_each_slot([&](const EpochDomain::Slot& any) {
@@ -87,7 +90,7 @@ struct MoreSlots : Suite<MoreSlots, 3> {
   std::vector<std::unique_ptr<EpochGuard>> held;
 
   void before() {
-    fluxmap::detail::thread_epoch_state = {};
+    own_slots(domain);
     for (int i = 0; i < 32; ++i) held.push_back(std::make_unique<EpochGuard>(domain));
   }
   void thread(unsigned index) {
@@ -110,6 +113,6 @@ struct MoreSlots : Suite<MoreSlots, 3> {
 
 int main(int argc, char** argv) {
   return run(argc, argv,
-             {scenario<Readers>("readers", 20000), scenario<Holders>("holders", 4000),
+             {scenario<Readers>("readers", 40000), scenario<Holders>("holders", 4000),
               scenario<MoreSlots>("more_slots", 2000)});
 }

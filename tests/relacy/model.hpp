@@ -12,7 +12,12 @@
 // Not relacy.hpp: that gives words of the language a meaning of its own, for code that was written for it. These are
 // what it includes, in its order.
 // clang-format off
+#define atomic_history_size few_values
 #include <relacy/base.hpp>
+#undef atomic_history_size
+namespace rl {
+inline constexpr std::size_t atomic_history_size = 8;  // how old a value may be that is read: with 3, as it is there,
+}  // namespace rl                                     // nobody would ever meet what was there two epochs ago
 #include <relacy/context.hpp>
 #include <relacy/context_base_impl.hpp>
 #include <relacy/atomic_fence.hpp>

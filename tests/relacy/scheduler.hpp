@@ -7,6 +7,9 @@
 
 namespace fluxmap_test::relacy {
 
+// Called when another thread goes on; null: nothing is to be done.
+inline void (*on_switch)(rl::thread_id_t from, rl::thread_id_t to) = nullptr;
+
 template <rl::thread_id_t k_threads>
 class BurstScheduler : public rl::scheduler<BurstScheduler<k_threads>, rl::scheduler_thread_info, k_threads> {
   using Base = rl::scheduler<BurstScheduler<k_threads>, rl::scheduler_thread_info, k_threads>;
@@ -22,13 +25,18 @@ class BurstScheduler : public rl::scheduler<BurstScheduler<k_threads>, rl::sched
   rl::thread_id_t iteration_begin_impl() {
     random_.seed(this->iter_);
     burst_ = 1U << random_.rand() % k_longest_bits;
+    on_switch = nullptr;
     return anybody();
   }
   bool iteration_end_impl() { return this->iter_ == this->params_.iteration_count; }
   rl::thread_id_t schedule_impl(rl::unpark_reason& reason, unsigned yield) {
     reason = rl::unpark_reason_normal;
-    const bool goes_on = yield == 0 && this->thread_->state_ == rl::thread_state_running && random_.rand() % burst_ != 0;
-    return goes_on ? this->thread_->index_ : anybody();
+    const bool goes_on =
+        yield == 0 && this->thread_->state_ == rl::thread_state_running && random_.rand() % burst_ != 0;
+    if (goes_on) return this->thread_->index_;
+    const rl::thread_id_t next = anybody();
+    if (on_switch != nullptr && next != this->thread_->index_) on_switch(this->thread_->index_, next);
+    return next;
   }
   unsigned rand_impl(unsigned limit, rl::sched_type) { return random_.rand() % limit; }
   rl::iteration_t iteration_count_impl() { return this->params_.iteration_count; }
