@@ -53,7 +53,10 @@ struct Decided : Suite<Decided, 3> {
       before = now;
     }
   }
-  void after() { expect(ring.decided() == 2, "a decision was not passed on"); }
+  void after() {
+    ring.advance();  // each of the two may have come before the other's mark
+    expect(ring.decided() == 2, "a decision is lost");
+  }
 };
 
 // The same, but whoever waits may take the others for stalled: slots are skipped, records aborted.

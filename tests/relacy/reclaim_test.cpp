@@ -19,7 +19,7 @@ void reclaim(Store& store) {
   std::vector<void*> work;
   Work::gather(store.epochs, work, engine::EpochDomain::Busy::leave_alone);
   engine::EpochGuard guard(store.epochs);
-  engine::VacuumReport report;
+  fluxmap::VacuumReport report;
   for (void* one : work) {
     auto& entry = *static_cast<Store::EntryType*>(one);
     if (store.reclaimer().process(guard, entry, view, report)) Work::push(guard, entry);
