@@ -11,10 +11,24 @@ namespace {
 
 using namespace fluxmap_test::relacy;
 
+struct Registration {
+  explicit Registration(Store& store) : registry(store.snapshots), slot(registry.claim()) {
+    snapshot = registry.enter(slot, [&] { return store.newest(); });
+  }
+  Registration(const Registration&) = delete;
+  Registration& operator=(const Registration&) = delete;
+  ~Registration() { registry.release(slot); }
+
+  engine::SnapshotRegistry& registry;
+  engine::SnapshotRegistry::Slot& slot;
+  Cts snapshot = 0;
+};
+
 // Reads both keys, and takes one away if both are there. True: committed, or nothing to do.
 bool take_one(Store& store, int key) {
   engine::EpochGuard guard(store.epochs);
-  const Cts snapshot = store.newest();
+  const Registration registered(store);
+  const Cts snapshot = registered.snapshot;
   engine::ReadSet<int, Value> reads;
   int sum = 0;
   for (int each = 1; each <= 2; ++each) {
