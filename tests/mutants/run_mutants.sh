@@ -49,16 +49,20 @@ readonly flags=(-std=c++20 -O1 -w -DFLUXMAP_SCHEDULE=1 -DFLUXMAP_TEST_SPLIT=1 -p
 
 rm -rf "$build"
 mkdir -p "$build/results"
+cp "$here/prelude.hpp" "$here/relacy_prelude.hpp" "$build"
 
-# As those of tests/relacy are.
-readonly relacy_flags=(-std=c++20 -O1 -w -DFLUXMAP_SCHEDULE=1 -DFLUXMAP_RELACY=1 "-I$source/tests" "-I$source/tests/support")
+# As those of tests/relacy are, but that they compile for longer than they run.
+readonly relacy_flags=(-std=c++20 -O0 -w -DFLUXMAP_SCHEDULE=1 -DFLUXMAP_RELACY=1 "-I$source/tests" "-I$source/tests/support")
 
-# What does not depend on the engine, compiled once, where a test needs it.
+# prepare PROGRAM: what does not depend on the engine is compiled once, where a test needs it.
 prepare() {
-  [[ -z $dry_run && ! -e $build/support.o ]] || return 0
-  cp "$here/prelude.hpp" "$build/prelude.hpp"
-  "$compiler" "${flags[@]}" -x c++-header "$build/prelude.hpp" -o "$build/prelude.hpp.gch" || exit 2
-  "$compiler" "${flags[@]}" -c "$source/tests/schedule/schedule_support.cpp" -o "$build/support.o" || exit 2
+  [[ -z $dry_run ]] || return 0
+  if [[ $1 == relacy/* && ! -e $build/relacy_prelude.hpp.gch ]]; then
+    "$compiler" "${relacy_flags[@]}" -x c++-header "$build/relacy_prelude.hpp" -o "$build/relacy_prelude.hpp.gch" || exit 2
+  elif [[ $1 != relacy/* && $1 != crash_probe && ! -e $build/support.o ]]; then
+    "$compiler" "${flags[@]}" -x c++-header "$build/prelude.hpp" -o "$build/prelude.hpp.gch" || exit 2
+    "$compiler" "${flags[@]}" -c "$source/tests/schedule/schedule_support.cpp" -o "$build/support.o" || exit 2
+  fi
 }
 
 # compile INCLUDE-DIR PROGRAM OUTPUT
@@ -68,7 +72,7 @@ compile() {
     return
   fi
   if [[ $2 == relacy/* ]]; then
-    "$compiler" "${relacy_flags[@]}" "-I$1" "$source/tests/$2_test.cpp" -o "$3"
+    "$compiler" "${relacy_flags[@]}" "-I$1" -include "$build/relacy_prelude.hpp" "$source/tests/$2_test.cpp" -o "$3"
     return
   fi
   "$compiler" "${flags[@]}" "-I$1" -include "$build/prelude.hpp" "$source/tests/schedule/$2_test.cpp" \
@@ -148,7 +152,7 @@ flush() {
     if [[ -z $program || -z $scenario || ${#edits[@]} == 0 || $state != outside ]]; then
       say BROKEN "$name" "incomplete block" >"$build/results/000_$name"
     elif [[ $name =~ $only ]]; then
-      [[ $program == crash_probe || $program == relacy/* ]] || prepare
+      prepare "$program"
       start run_mutant "$name" "$program" "$scenario" "$seed" "${edits[@]}"
       [[ " $programs " == *" $program "* ]] || programs+=" $program"
     fi
