@@ -3,7 +3,7 @@
 #
 #   install-needed.sh run      a compiler, CMake, Ninja, Boost, fmt, CLI11 and oneTBB: for the first programs
 #   install-needed.sh plain    Catch2 besides: for the tests of the library (the preset `plain`)
-#   install-needed.sh test     Catch2, Redis, clang, Doxygen, gdb, Chromium … besides: for all tests
+#   install-needed.sh test     Catch2, Redis, clang, relacy, Doxygen, gdb, Chromium … besides: for all tests
 #
 # No package is ever removed. Where the Boost that is new enough excludes one that is installed, its headers are unpacked
 # below build/packages instead, where the presets look. On other systems it says what is missing.
@@ -90,7 +90,8 @@ if [ "$wanted" = test ]; then
   browser=""  # Ubuntu's package of this name only leads to another way of installing it
   if [ "$(. /etc/os-release && echo "$ID")" = debian ]; then browser=chromium; fi
   format=$(first_of clang-format-19)  # the tree is formatted by this version; others differ
-  packages="$packages catch2 pkg-config redis-server redis-tools doxygen gdb valgrind $clang $format $browser"
+  relacy=$(first_of relacy-dev)
+  packages="$packages catch2 pkg-config redis-server redis-tools doxygen gdb valgrind $relacy $clang $format $browser"
 fi
 
 unpacked=""

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Breaks the engine one step at a time and expects a test to notice: those of tests/schedule, or crash_probe.
+# Breaks the engine one step at a time and expects a test to notice: those of tests/schedule and tests/relacy, or
+# crash_probe.
 #
 #   run_mutants.sh [-c compiler] [-j jobs] [-k regex] [-n] [-u] source-dir build-dir
 #
@@ -10,7 +11,7 @@
 #
 #   mutant: <name>
 #   breaks: <what, and why it should be noticed>
-#   test: <program of tests/schedule, without _test, or crash_probe> <scenario> [seed]
+#   test: <program, without _test: of tests/schedule, relacy/<one of tests/relacy>, or crash_probe> <scenario> [seed]
 #   file: <header below include/fluxmap/detail>
 #   <<<<
 #   old text
@@ -48,18 +49,30 @@ readonly flags=(-std=c++20 -O0 -w -DFLUXMAP_SCHEDULE=1 -DFLUXMAP_TEST_SPLIT=1 -p
 
 rm -rf "$build"
 mkdir -p "$build/results"
+cp "$here/prelude.hpp" "$here/relacy_prelude.hpp" "$build"
 
-# What does not depend on the engine, compiled once.
-if [[ -z $dry_run ]]; then
-  cp "$here/prelude.hpp" "$build/prelude.hpp"
-  "$compiler" "${flags[@]}" -x c++-header "$build/prelude.hpp" -o "$build/prelude.hpp.gch" || exit 2
-  "$compiler" "${flags[@]}" -c "$source/tests/schedule/schedule_support.cpp" -o "$build/support.o" || exit 2
-fi
+# As those of tests/relacy are, but that they compile for longer than they run.
+readonly relacy_flags=(-std=c++20 -O0 -w -DFLUXMAP_SCHEDULE=1 -DFLUXMAP_RELACY=1 "-I$source/tests" "-I$source/tests/support")
+
+# prepare PROGRAM: what does not depend on the engine is compiled once, where a test needs it.
+prepare() {
+  [[ -z $dry_run ]] || return 0
+  if [[ $1 == relacy/* && ! -e $build/relacy_prelude.hpp.gch ]]; then
+    "$compiler" "${relacy_flags[@]}" -x c++-header "$build/relacy_prelude.hpp" -o "$build/relacy_prelude.hpp.gch" || exit 2
+  elif [[ $1 != relacy/* && $1 != crash_probe && ! -e $build/support.o ]]; then
+    "$compiler" "${flags[@]}" -x c++-header "$build/prelude.hpp" -o "$build/prelude.hpp.gch" || exit 2
+    "$compiler" "${flags[@]}" -c "$source/tests/schedule/schedule_support.cpp" -o "$build/support.o" || exit 2
+  fi
+}
 
 # compile INCLUDE-DIR PROGRAM OUTPUT
 compile() {
   if [[ $2 == crash_probe ]]; then  # no schedule: real threads on a disk in memory
     "$compiler" -std=c++20 -O1 -w -pthread "-I$source/tests" "-I$source/tests/support" "-I$1" "$here/crash_probe.cpp" -o "$3"
+    return
+  fi
+  if [[ $2 == relacy/* ]]; then
+    "$compiler" "${relacy_flags[@]}" "-I$1" -include "$build/relacy_prelude.hpp" "$source/tests/$2_test.cpp" -o "$3"
     return
   fi
   "$compiler" "${flags[@]}" "-I$1" -include "$build/prelude.hpp" "$source/tests/schedule/$2_test.cpp" \
@@ -123,11 +136,11 @@ start() {
 
 # The tests must pass as long as nothing is broken, with the seeds that the mutants are tried with.
 run_unbroken() {
-  if compile "$source/include" "$1" "$build/unbroken_$1" >"$build/unbroken_$1.log" 2>&1 &&
-    FLUXMAP_SEED=1 timeout 300 "$build/unbroken_$1" >"$build/unbroken_$1.log" 2>&1; then
+  local to=$build/unbroken_${1//\//_}
+  if compile "$source/include" "$1" "$to" >"$to.log" 2>&1 && FLUXMAP_SEED=1 timeout 300 "$to" >"$to.log" 2>&1; then
     say passed "(unbroken) $1" ""
   else
-    say FAILED "(unbroken) $1" "see $build/unbroken_$1.log"
+    say FAILED "(unbroken) $1" "see $to.log"
   fi
 }
 
@@ -139,6 +152,7 @@ flush() {
     if [[ -z $program || -z $scenario || ${#edits[@]} == 0 || $state != outside ]]; then
       say BROKEN "$name" "incomplete block" >"$build/results/000_$name"
     elif [[ $name =~ $only ]]; then
+      prepare "$program"
       start run_mutant "$name" "$program" "$scenario" "$seed" "${edits[@]}"
       [[ " $programs " == *" $program "* ]] || programs+=" $program"
     fi

@@ -3,6 +3,7 @@
 // Only databases with a log instantiate this, so only their types need a Codec.
 #pragma once
 
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/platform/posix_file_system.hpp>
 #include <fluxmap/detail/platform/thread.hpp>
 #include <fluxmap/detail/storage/recovery.hpp>
@@ -305,8 +306,8 @@ class TypedPersistence final : public Persistence {
   Recovered recovered_;
   const std::uint64_t checkpoint_after_;         // bytes of the log; 0: none by itself
   std::optional<std::uint64_t> checkpoint_cts_;  // of the one that counts; guarded by checkpoint_mutex_
-  std::atomic<std::uint64_t> since_checkpoint_{0}, checkpoints_{0}, failed_checkpoints_{0};
-  std::atomic<bool> stopping_{false};
+  Atomic<std::uint64_t> since_checkpoint_{0}, checkpoints_{0}, failed_checkpoints_{0};
+  Atomic<bool> stopping_{false};
   std::mutex stop_mutex_, checkpoint_mutex_, wake_mutex_;
   std::condition_variable wake_;
   bool checkpoint_due_ = false;  // guarded by wake_mutex_

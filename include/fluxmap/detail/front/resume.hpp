@@ -10,6 +10,7 @@
 #pragma once
 
 #include <fluxmap/detail/front/async_op.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/platform/thread.hpp>
 #include <fluxmap/detail/storage/log.hpp>
 
@@ -130,7 +131,7 @@ class WakeList : public std::enable_shared_from_this<WakeList> {
   using Hook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::safe_link>>;
   std::mutex mutex_;
   boost::intrusive::list<Wake> list_;
-  std::atomic<bool> write_requested_{false};
+  Atomic<bool> write_requested_{false};
   const ProcessMark process_;
 };
 

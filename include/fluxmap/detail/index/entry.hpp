@@ -20,6 +20,7 @@
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/index/tracking.hpp>
 #include <fluxmap/detail/index/version.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/memory_size.hpp>
 
 #include <boost/assert.hpp>
@@ -50,7 +51,7 @@ struct Entry : ListNode {
   static constexpr std::uint8_t k_roomy = 8;
 
   const Key key;  // beside the link: a search needs just these
-  std::atomic<VersionType*> head{nullptr};
+  Atomic<VersionType*> head{nullptr};
 
   // The head of a chain that takes no versions any more.
   static VersionType* closed() noexcept { return reinterpret_cast<VersionType*>(std::uintptr_t{1}); }

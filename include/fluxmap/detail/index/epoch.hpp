@@ -16,6 +16,7 @@
 #pragma once
 
 #include <fluxmap/detail/index/hand_over.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/platform/counters.hpp>
 #include <fluxmap/detail/platform/mark.hpp>
 #include <fluxmap/detail/platform/random.hpp>
@@ -60,11 +61,11 @@ class EpochDomain {
  public:
   // One guard's place. Everything but the atomics belongs to the current holder.
   struct alignas(128) Slot {
-    std::atomic<std::uint64_t> epoch{k_free};  // written by the claimant and the holder, read by advance()
-    std::atomic<const void*> owner{nullptr};   // the thread that used it last; a hint against sharing of lines
-    std::atomic<bool> asked{false};            // vacuum wants what the holder has left behind; see hand_over
-    std::uint64_t random = 0;                  // state of next_random; not 0
-    std::uint64_t scratch_commits = 0;         // commits since the holder's view of the snapshots was refreshed
+    Atomic<std::uint64_t> epoch{k_free};  // written by the claimant and the holder, read by advance()
+    Atomic<const void*> owner{nullptr};   // the thread that used it last; a hint against sharing of lines
+    Atomic<bool> asked{false};            // vacuum wants what the holder has left behind; see hand_over
+    std::uint64_t random = 0;             // state of next_random; not 0
+    std::uint64_t scratch_commits = 0;    // commits since the holder's view of the snapshots was refreshed
     Counters counters;
     std::vector<void*> work;                    // see WorkList
     std::size_t work_at = 0;                    // where in it work_off goes on; see Tidy
@@ -142,7 +143,7 @@ class EpochDomain {
 
   struct Block {
     std::array<Slot, k_block_slots> slots;
-    std::atomic<Block*> next{nullptr};
+    Atomic<Block*> next{nullptr};
   };
 
   Slot* enter() {
@@ -289,7 +290,7 @@ class EpochDomain {
     for (const Retired& item : items) item.free(item.object);
   }
 
-  std::atomic<std::uint64_t> global_{1};
+  Atomic<std::uint64_t> global_{1};
   Block first_;
 
  public:

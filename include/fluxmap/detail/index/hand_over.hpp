@@ -4,6 +4,7 @@
 // Thread safety: all calls. Lock-free.
 #pragma once
 
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/platform/schedule_point.hpp>
 
 #include <atomic>
@@ -63,7 +64,7 @@ class HandOver {
     } while (!top_.compare_exchange_weak(below, node, std::memory_order_release, std::memory_order_relaxed));
   }
 
-  std::atomic<Node*> top_{nullptr};
+  Atomic<Node*> top_{nullptr};
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

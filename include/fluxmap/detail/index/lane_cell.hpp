@@ -3,6 +3,7 @@
 
 #include <fluxmap/detail/index/key_prefix.hpp>
 #include <fluxmap/detail/index/lane_array.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -18,12 +19,12 @@ struct LaneCell {
 
   static constexpr std::uintptr_t k_frozen = 1, k_dead = 2, k_tags = 3;
 
-  std::atomic<std::uintptr_t> block{0};  // Block* | k_frozen | k_dead
-  std::atomic<LaneCell*> right{nullptr};
+  Atomic<std::uintptr_t> block{0};  // Block* | k_frozen | k_dead
+  Atomic<LaneCell*> right{nullptr};
   EntryType* low = nullptr;  // null for the first cell, which covers the smallest keys
   std::uint64_t low_prefix = 0;
-  std::atomic<bool> left_over{false};     // an entry that is leaving could not be erased while the block was frozen
-  std::atomic<std::uint32_t> changes{0};  // of the directory's segment that begins here; see LaneCells::note_change
+  Atomic<bool> left_over{false};     // an entry that is leaving could not be erased while the block was frozen
+  Atomic<std::uint32_t> changes{0};  // of the directory's segment that begins here; see LaneCells::note_change
 
   static std::uintptr_t as_bits(const Block* block) noexcept { return reinterpret_cast<std::uintptr_t>(block); }
   static Block* block_of(std::uintptr_t bits) noexcept { return reinterpret_cast<Block*>(bits & ~k_tags); }

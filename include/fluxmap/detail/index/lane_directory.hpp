@@ -18,6 +18,7 @@
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/index/lane_array.hpp>
 #include <fluxmap/detail/index/lane_cell.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -89,7 +90,7 @@ class LaneDirectory {
       // and the next change comes round again.
       if (rebuilding_.exchange(true, std::memory_order_acquire)) return;
       struct Release {
-        std::atomic<bool>& taken;
+        Atomic<bool>& taken;
         ~Release() { taken.store(false, std::memory_order_release); }
       } release{rebuilding_};
       rebuild(guard, changed);
@@ -210,8 +211,8 @@ class LaneDirectory {
   }
 
   const Order& order_;
-  alignas(64) std::atomic<Top*> top_{nullptr};
-  std::atomic<bool> rebuilding_{false};
+  alignas(64) Atomic<Top*> top_{nullptr};
+  Atomic<bool> rebuilding_{false};
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

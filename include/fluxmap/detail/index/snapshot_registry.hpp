@@ -9,6 +9,7 @@
 // Thread safety: all calls; a Registration belongs to one owner at a time.
 #pragma once
 
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/platform/mark.hpp>
 #include <fluxmap/detail/platform/schedule_point.hpp>
 
@@ -54,9 +55,9 @@ class SnapshotRegistry {
    private:
     friend class SnapshotRegistry;
     static constexpr Cts k_idle = ~Cts{0};
-    alignas(64) std::atomic<Cts> value_{k_idle};  // written by the slot's owner, read by pruners
-    Block* home_ = nullptr;                       // set once, by the block's constructor
-    std::uint64_t bit_ = 0;                       // likewise
+    alignas(64) Atomic<Cts> value_{k_idle};  // written by the slot's owner, read by pruners
+    Block* home_ = nullptr;                  // set once, by the block's constructor
+    std::uint64_t bit_ = 0;                  // likewise
   };
 
   SnapshotRegistry() = default;
@@ -156,8 +157,8 @@ class SnapshotRegistry {
  private:
   static constexpr std::size_t k_block_slots = 64;  // one bit each in `taken`
   struct Block {
-    std::atomic<std::uint64_t> taken{0};
-    std::atomic<Block*> next{nullptr};
+    Atomic<std::uint64_t> taken{0};
+    Atomic<Block*> next{nullptr};
     std::array<Slot, k_block_slots> slots;
 
     Block() {
@@ -186,9 +187,9 @@ class SnapshotRegistry {
     return next;
   }
 
-  alignas(64) std::atomic<Cts> floor_{0};  // raised by pruners, read by registrants
-  alignas(64) std::atomic<Block*> hint_{&first_};
-  std::atomic<std::size_t> capacity_{k_block_slots};
+  alignas(64) Atomic<Cts> floor_{0};  // raised by pruners, read by registrants
+  alignas(64) Atomic<Block*> hint_{&first_};
+  Atomic<std::size_t> capacity_{k_block_slots};
   Block first_;
 };
 

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <fluxmap/detail/platform/deadline.hpp>
+#include <fluxmap/detail/platform/mutex.hpp>
 
 #include <boost/intrusive/list.hpp>
 
@@ -172,7 +173,7 @@ class TimingWheel {
     return first <= k_last_tick ? beginning_of(first) : k_no_deadline - 1;
   }
 
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::array<Wheel, 5> wheels_;
   List come_;  // timers whose list's time has come
   std::uint64_t tick_ = tick_of(0);

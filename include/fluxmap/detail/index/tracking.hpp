@@ -6,6 +6,7 @@
 #pragma once
 
 #include <fluxmap/config.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 
 #include <boost/intrusive/list.hpp>
 
@@ -18,11 +19,11 @@ using Link = std::uintptr_t;  // Entry* | mark
 
 // What the list's head and the entries have in common; for the meaning of the others see Entry.
 struct ListNode {
-  std::atomic<Link> next{0};
-  std::atomic<std::uint32_t> access{0};  // when and how often it was used; see AccessClock
-  std::atomic<std::uint16_t> links{0};
-  std::atomic<std::uint8_t> flags{0};
-  std::atomic<std::uint8_t> claims{1};
+  Atomic<Link> next{0};
+  Atomic<std::uint32_t> access{0};  // when and how often it was used; see AccessClock
+  Atomic<std::uint16_t> links{0};
+  Atomic<std::uint8_t> flags{0};
+  Atomic<std::uint8_t> claims{1};
 
   static bool is_marked(Link link) noexcept { return (link & 1U) != 0; }
 };
@@ -46,12 +47,12 @@ struct Tracking {
     return node().flags.load(std::memory_order_relaxed) >> k_place_shift;  // under the lock
   }
   void set_place(unsigned place) noexcept {
-    std::atomic<std::uint8_t>& flags = node().flags;
+    Atomic<std::uint8_t>& flags = node().flags;
     flags.fetch_and((1U << k_place_shift) - 1, std::memory_order_relaxed);                         // under the lock
     flags.fetch_or(static_cast<std::uint8_t>(place << k_place_shift), std::memory_order_relaxed);  // likewise
   }
-  std::atomic<std::uint32_t>& access() noexcept { return node().access; }
-  const std::atomic<std::uint32_t>& access() const noexcept { return node().access; }
+  Atomic<std::uint32_t>& access() noexcept { return node().access; }
+  const Atomic<std::uint32_t>& access() const noexcept { return node().access; }
 
  private:
   static constexpr unsigned k_place_shift = 6;

@@ -12,6 +12,7 @@
 
 #include <fluxmap/detail/index/snapshot_registry.hpp>
 #include <fluxmap/detail/index/timing_wheel.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/platform/deadline.hpp>
 #include <fluxmap/detail/platform/heap_bytes.hpp>
 #include <fluxmap/memory_size.hpp>
@@ -30,10 +31,10 @@ enum class CommitState : std::uint32_t { active, committing, committed, aborted 
 // Freed through the epochs, after every version tagged with it has been stamped or popped.
 struct alignas(16) CommitRecord {  // aligned for the tag bits
   // active -> committing -> committed | aborted, active -> aborted.
-  std::atomic<CommitState> state{CommitState::active};
-  std::atomic<std::uint32_t> progress{0};  // moved on by the owner while it validates: it is slow, not stalled
-  std::atomic<Cts> cts{0};                 // 0 until the ring slot is claimed
-  std::atomic<Cts> slot_cts{0};            // the timestamp drawn, which may yet be skipped; only the ring looks at it
+  Atomic<CommitState> state{CommitState::active};
+  Atomic<std::uint32_t> progress{0};  // moved on by the owner while it validates: it is slow, not stalled
+  Atomic<Cts> cts{0};                 // 0 until the ring slot is claimed
+  Atomic<Cts> slot_cts{0};            // the timestamp drawn, which may yet be skipped; only the ring looks at it
 
   // True if it has committed; `at` is then its timestamp.
   bool committed(Cts& at) const noexcept {
@@ -76,19 +77,19 @@ struct Version;
 // is inside; unless it is aligned so strictly that this would take room.
 template <class Value, bool k_value_first = (alignof(Value) <= alignof(void*))>
 struct VersionFields {
-  std::atomic<std::uint64_t> stamp_bits{0};
+  Atomic<std::uint64_t> stamp_bits{0};
   union {
     Value value;  // no object for a tombstone
   };
-  std::atomic<Version<Value>*> older{nullptr};
+  Atomic<Version<Value>*> older{nullptr};
 
   VersionFields() noexcept {}
   ~VersionFields() {}  // see Version::destroy()
 };
 template <class Value>
 struct VersionFields<Value, false> {
-  std::atomic<std::uint64_t> stamp_bits{0};
-  std::atomic<Version<Value>*> older{nullptr};
+  Atomic<std::uint64_t> stamp_bits{0};
+  Atomic<Version<Value>*> older{nullptr};
   union {
     Value value;
   };
@@ -158,6 +159,7 @@ struct Version : VersionFields<Value> {
   void destroy() noexcept {
     const Stamp is = flags();
     if (!is.is_tombstone()) value.~Value();
+    this->~Version();  // nothing, but that a model checker sees its atomics end
     if (!is.is_inside()) deallocate(this);
   }
 

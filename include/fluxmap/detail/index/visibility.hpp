@@ -28,20 +28,36 @@ bool is_committed(const Version<Value>& version, Cts& cts) noexcept {
   return true;
 }
 
+// Goes to the version below this one, which did not count when the caller asked. In between it may have been published,
+// and what stood below pruned away: nobody has registered a snapshot for who reads the newest. So the link is read
+// first, and the version asked once more. True: it counts by now, and `version` is still it.
+template <class Value, class Counts>
+bool counts_or_step_down(Version<Value>*& version, Counts&& counts) noexcept {
+  if (counts(*version)) return true;
+  schedule_point(Point::read_older);
+  // [P7] acquire: whoever has pruned here had seen the version published, and so does our second look.
+  Version<Value>* const below = version->older.load(std::memory_order_acquire);
+  if (counts(*version)) return true;
+  version = below;
+  return false;
+}
+
 // visible_at from `version` on, which was read from the chain.
 template <class Value>
 Found<Value> visible_from(Version<Value>* version, Cts snapshot) noexcept {
   Found<Value> found;
-  for (; version != nullptr; version = version->older.load(std::memory_order_acquire)) {  // pairs with [P7]
-    schedule_point(Point::read_older);
-    Cts cts = 0;
-    if (!is_committed(*version, cts)) continue;
+  Cts cts = 0;
+  const auto committed = [&cts](const Version<Value>& one) { return is_committed(one, cts); };
+  while (version != nullptr) {
+    if (!counts_or_step_down(version, committed)) continue;
     if (cts <= snapshot) {
       found.version = version;
       found.cts = cts;
       return found;
     }
     if (found.newer == 0) found.newer = cts;
+    schedule_point(Point::read_older);
+    version = version->older.load(std::memory_order_acquire);  // pairs with [P7]
   }
   return found;
 }
@@ -70,14 +86,15 @@ Found<Value> newest_published(const Entry<Key, Value>& entry, Published&& publis
   Found<Value> found;
   Version<Value>* version = entry.load_head();
   if (version == Entry<Key, Value>::closed()) return found;
-  for (; version != nullptr; version = version->older.load(std::memory_order_acquire)) {  // pairs with [P7]
-    const Stamp stamp = version->stamp();
-    Cts cts = 0;
-    if (stamp.is_tagged()) {
-      if (!stamp.record()->committed(cts) || cts > published()) continue;
-    } else {
-      cts = stamp.cts();
-    }
+  Cts cts = 0;
+  const auto is_published = [&](const Version<Value>& one) {
+    const Stamp stamp = one.stamp();
+    if (stamp.is_tagged()) return stamp.record()->committed(cts) && cts <= published();
+    cts = stamp.cts();
+    return true;
+  };
+  while (version != nullptr) {
+    if (!counts_or_step_down(version, is_published)) continue;
     found.version = version;
     found.cts = cts;
     return found;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fluxmap/config.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -18,7 +19,7 @@ class StripedCount {
   std::int64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }  // a count orders nothing
 
  private:
-  std::atomic<std::int64_t> value_{0};
+  Atomic<std::int64_t> value_{0};
 };
 
 struct Counters {

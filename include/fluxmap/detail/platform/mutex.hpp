@@ -1,7 +1,8 @@
 // A mutex that may be held at a schedule point. · layer: platform
 //
 // In an ordinary build it is std::mutex. A seeded scheduler runs one thread at a time and cannot see who waits in the
-// operating system, so with FLUXMAP_SCHEDULE=1 the wait is made of schedule points.
+// operating system, so with FLUXMAP_SCHEDULE=1 the wait is made of schedule points. With FLUXMAP_RELACY=1 it is the model
+// checker's.
 #pragma once
 
 #include <fluxmap/detail/platform/schedule_point.hpp>
@@ -10,7 +11,9 @@
 
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
-#if FLUXMAP_SCHEDULE
+#if FLUXMAP_RELACY
+using Mutex = fluxmap_test::relacy::Mutex;
+#elif FLUXMAP_SCHEDULE
 class Mutex {
  public:
   void lock() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fluxmap/config.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -42,7 +43,7 @@ class HeapTrimmer {
   }
 
  private:
-  std::atomic<std::uint64_t> most_{0};  // bytes in use since the heap was trimmed
+  Atomic<std::uint64_t> most_{0};  // bytes in use since the heap was trimmed
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -1,6 +1,7 @@
 // The commits on their way to the log. Committers push them; the log takes them over by timestamp. · layer: storage
 #pragma once
 
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/storage/logged_commit.hpp>
 
 #include <algorithm>
@@ -42,7 +43,7 @@ class LoggedCommitStack {
   LoggedCommit* take() noexcept { return head_.exchange(nullptr, std::memory_order_acquire); }  // [G1]
 
  private:
-  alignas(128) std::atomic<LoggedCommit*> head_{nullptr};
+  alignas(128) Atomic<LoggedCommit*> head_{nullptr};
 };
 
 // Thread safety: push by all threads; the rest by one at a time.

@@ -23,12 +23,15 @@
 #pragma once
 
 #include <fluxmap/detail/index/epoch.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/platform/deadline.hpp>
 #include <fluxmap/detail/platform/process.hpp>
 #include <fluxmap/detail/platform/thread.hpp>
 #include <fluxmap/detail/storage/commit_queue.hpp>
+#include <fluxmap/detail/storage/log_idle.hpp>
 #include <fluxmap/detail/storage/log_marks.hpp>
 #include <fluxmap/detail/storage/log_options.hpp>
+#include <fluxmap/detail/storage/log_turn.hpp>
 #include <fluxmap/detail/storage/logged_commit.hpp>
 #include <fluxmap/detail/storage/segment_writer.hpp>
 #include <fluxmap/detail/upkeep/retry_pause.hpp>
@@ -43,7 +46,6 @@
 #include <functional>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -131,10 +133,10 @@ class Log {
   // Writes what is decided, unless another thread is at it; that one then looks again after it has let go. Both the
   // letting go and the advance of `decided` are seq_cst and come before the look at the other, so one of the two sees.
   void write_now() noexcept {
-    while (order_.decided() > written() && !is_over() && !rotate_wanted() && try_seize()) {
+    while (order_.decided() > written() && !is_over() && !rotate_wanted() && turn_.try_take()) {
       if (!is_over()) write_decided(false);
       note_unsynced();
-      release();
+      turn_.give_back();
       marks_.wake_reached();
       if (sync_is_due() || wants_spare()) wake_thread();
     }
@@ -179,15 +181,6 @@ class Log {
                                    k_last_pause = std::chrono::seconds(1);
 
   // The log in one thread's hands ---------------------------------------------------------------------------------
-
-  bool try_seize() noexcept {
-    // [G3] seq_cst: against release(), see write_now. acquire: what the last holder did with the writer.
-    return !seized_.load(std::memory_order_relaxed) && !seized_.exchange(true, std::memory_order_seq_cst);
-  }
-  void seize() noexcept {
-    while (!try_seize()) std::this_thread::yield();  // another holder writes to the page cache, no more
-  }
-  void release() noexcept { seized_.store(false, std::memory_order_seq_cst); }  // [G3]
 
   Cts written() const noexcept { return marks_.get(LogMark::written); }
   Cts durable() const noexcept { return marks_.get(LogMark::durable); }
@@ -295,16 +288,16 @@ class Log {
   bool is_refused() const noexcept { return spare_.load(std::memory_order_relaxed) == Spare::refused; }
   bool spare_is_due() const noexcept { return wants_spare() || (is_refused() && Clock::now() >= pause_.until()); }
 
-  // Publishes the holder's account of what awaits a sync. True: this is the first of it.
-  bool note_unsynced() noexcept {
-    const std::uint64_t bytes = unsynced_bytes_;
-    half_full_.store(writer_.is_half_full(), std::memory_order_relaxed);                  // a hint
-    pending_commits_.store(unsynced_commits_, std::memory_order_relaxed);                 // a hint: when to sync
-    return pending_bytes_.exchange(bytes, std::memory_order_seq_cst) == 0 && bytes != 0;  // [G4] with notify()
+  // Publishes the holder's account of what awaits a sync. Hints, all three: who finds by them that the log's thread is
+  // to be woken does so through mutex_, under which the thread looks at them.
+  void note_unsynced() noexcept {
+    half_full_.store(writer_.is_half_full(), std::memory_order_relaxed);   // a hint
+    pending_commits_.store(unsynced_commits_, std::memory_order_relaxed);  // as above
+    pending_bytes_.store(unsynced_bytes_, std::memory_order_relaxed);      // as above
   }
   bool sync_is_due() const noexcept {
     return pending_commits_.load(std::memory_order_relaxed) >= options_.flush_after_commits ||  // hints
-           pending_bytes_.load(std::memory_order_seq_cst) >= options_.flush_after_bytes;
+           pending_bytes_.load(std::memory_order_relaxed) >= options_.flush_after_bytes;
   }
 
   // The log's thread ----------------------------------------------------------------------------------------------
@@ -312,7 +305,7 @@ class Log {
   void run() noexcept {
     Clock::time_point deadline = Clock::time_point::max();
     for (bool last = false;;) {
-      seize();
+      turn_.take();
       write_decided(true);
       note_unsynced();
       const std::uint64_t offset = writer_.offset();
@@ -353,7 +346,7 @@ class Log {
       return false;
     }
     sync_count_.fetch_add(1, std::memory_order_relaxed);  // a counter
-    seize();
+    turn_.take();
     writer_.set_synced(offset);
     note_unsynced();
     release_and_look();
@@ -361,7 +354,7 @@ class Log {
   }
   // By the log's thread: who found the log taken meanwhile relies on us, see write_now.
   void release_and_look() noexcept {
-    release();
+    turn_.give_back();
     if (level() == LogLevel::relaxed) write_now();
   }
 
@@ -396,14 +389,14 @@ class Log {
     std::unique_lock lock(mutex_);
     const bool idle = deadline == Clock::time_point::max();
     if (is_refused() && !failed()) deadline = std::min(deadline, pause_.until());
-    if (idle) idle_.store(true, std::memory_order_seq_cst);  // [G4] before the look at what there is to do
+    if (idle) idle_.set();  // [G4] before the look at what there is to do
     const auto is_awake = [&] { return stopping_ || has_work() || (idle && has_unsynced()); };
     if (deadline == Clock::time_point::max()) {
       wake_.wait(lock, is_awake);
     } else {
       wake_.wait_until(lock, deadline, is_awake);
     }
-    idle_.store(false, std::memory_order_relaxed);  // a needless notify is harmless
+    idle_.clear();
     return stopping_;
   }
   bool has_work() const noexcept {  // inside mutex_
@@ -417,7 +410,7 @@ class Log {
   // will be, from the first commit after a sync on.
   void notify() noexcept {
     // [G4] seq_cst: `decided` was moved before, which is seq_cst too; the sleeper looks at it after it said it sleeps.
-    if (idle_.load(std::memory_order_seq_cst)) wake_thread();
+    if (idle_.is_set()) wake_thread();
   }
   void wake_thread() noexcept {
     {
@@ -429,7 +422,7 @@ class Log {
   void end() noexcept {
     if (!failed()) {
       error_code ec;
-      seize();
+      turn_.take();
       const Cts cts = written();  // we hold the log
       try {
         writer_.add(RecordKind::closed, cts, {});
@@ -439,12 +432,12 @@ class Log {
       } catch (const std::exception& error) {
         fail(error.what());
       }
-      release();
+      turn_.give_back();
     }
-    seize();
+    turn_.take();
     over_.store(true, std::memory_order_seq_cst);  // [G3] no one writes from now on
     writer_.close(!failed());
-    release();
+    turn_.give_back();
     marks_.end(make_error_code(errc::closed));
   }
 
@@ -469,8 +462,7 @@ class Log {
   const ProcessMark process_;
 
   CommitQueue queue_;
-  alignas(128) std::atomic<bool> seized_{
-      false};  // the queue's far end, the writer and the next four are their holder's
+  LogTurn turn_;  // the queue's far end, the writer and the next four are their holder's
   SegmentWriter writer_;
   std::vector<LoggedCommit*> dropped_;   // written or aborted, to be let go
   std::vector<LoggedCommit*> unsynced_;  // level full: to be published after the sync; the log's thread only
@@ -478,15 +470,15 @@ class Log {
   std::uint64_t unsynced_commits_ = 0;
 
   alignas(128) LogMarks marks_;
-  std::atomic<bool> failed_{false}, over_{false};
-  std::atomic<bool> rotate_wanted_{false};
-  std::atomic<bool> idle_{false};
-  std::atomic<std::uint64_t> pending_commits_{0}, pending_bytes_{0};  // unsynced_*, for those without the log
-  std::atomic<std::uint64_t> bytes_{0}, batches_{0}, sync_count_{0};
-  std::atomic<std::uint32_t> alone_{0};
+  Atomic<bool> failed_{false}, over_{false};
+  Atomic<bool> rotate_wanted_{false};
+  LogIdle idle_;
+  Atomic<std::uint64_t> pending_commits_{0}, pending_bytes_{0};  // unsynced_*, for those without the log
+  Atomic<std::uint64_t> bytes_{0}, batches_{0}, sync_count_{0};
+  Atomic<std::uint32_t> alone_{0};
   enum class Spare : std::uint8_t { none, ready, refused };  // the next segment's file
-  std::atomic<Spare> spare_{Spare::none};                    // stored by the log's thread
-  std::atomic<bool> half_full_{false};
+  Atomic<Spare> spare_{Spare::none};                         // stored by the log's thread
+  Atomic<bool> half_full_{false};
   RetryPause pause_{k_first_pause, k_last_pause};  // these two: the log's thread only; when `refused` is tried again
   std::uint64_t told_bytes_ = 0;
 

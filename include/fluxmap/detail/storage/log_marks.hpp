@@ -5,6 +5,8 @@
 // Thread safety: all calls.
 #pragma once
 
+#include <fluxmap/detail/platform/atomic.hpp>
+#include <fluxmap/detail/platform/mutex.hpp>
 #include <fluxmap/detail/storage/log_waiter.hpp>
 
 #include <boost/system/error_code.hpp>
@@ -83,9 +85,9 @@ class LogMarks {
     waiting_.fetch_sub(static_cast<std::int64_t>(taken.size()), std::memory_order_relaxed);  // inside mutex_
   }
 
-  std::array<std::atomic<Cts>, 2> marks_;
-  std::atomic<std::int64_t> waiting_{0};  // waiters in the lists
-  std::mutex mutex_;                      // guards the rest
+  std::array<Atomic<Cts>, 2> marks_;
+  Atomic<std::int64_t> waiting_{0};  // waiters in the lists
+  Mutex mutex_;                      // guards the rest
   std::array<WaitList, 2> lists_;
   std::optional<error_code> over_;
 };

@@ -6,6 +6,7 @@
 
 #include <fluxmap/detail/index/epoch.hpp>
 #include <fluxmap/detail/index/version.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -14,9 +15,9 @@
 namespace fluxmap::inline FLUXMAP_ABI::detail {
 
 struct LoggedCommit : CommitRecord {
-  LoggedCommit* next = nullptr;     // on the log's stack
-  std::vector<std::byte> redo;      // the payload of its record
-  std::atomic<unsigned> owners{1};  // the committer, and the log once it was pushed
+  LoggedCommit* next = nullptr;  // on the log's stack
+  std::vector<std::byte> redo;   // the payload of its record
+  Atomic<unsigned> owners{1};    // the committer, and the log once it was pushed
 
   LoggedCommit() = default;
   LoggedCommit(const LoggedCommit&) = delete;

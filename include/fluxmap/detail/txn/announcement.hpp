@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fluxmap/detail/index/epoch.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/txn/read_set.hpp>
 #include <fluxmap/detail/txn/reservation.hpp>
 #include <fluxmap/detail/txn/store.hpp>
@@ -29,7 +30,7 @@ class ConflictMemory {
 
  private:
   static constexpr unsigned k_transactions = 16;
-  std::atomic<unsigned> left_{0};
+  Atomic<unsigned> left_{0};
 };
 
 // One transaction's announcement, over all its attempts; taken back when it has committed, or ends. What fails here

@@ -237,7 +237,10 @@ class Commit {
     if (entry == nullptr) entry = EntryType::make(std::move(write.key), store_.shape_for(*write.version));
     try {
       VersionType* version = entry->make_version_inside(*write.version);
-      if (version == nullptr) version = write.version.get();
+      if (version == nullptr) {
+        version = write.version.get();
+        version->older.store(nullptr, std::memory_order_relaxed);  // private; latch() meant it for another entry, maybe
+      }
       version->stamp_bits.store(Stamp::tagged(record_, flags_of(*version)).bits(),
                                 std::memory_order_relaxed);   // private
       entry->head.store(version, std::memory_order_relaxed);  // private: linking publishes it

@@ -20,6 +20,7 @@
 #pragma once
 
 #include <fluxmap/detail/index/version.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/platform/mark.hpp>
 #include <fluxmap/detail/platform/spin_wait.hpp>
 
@@ -157,8 +158,8 @@ class CommitRing {
 
  private:
   struct Slot {
-    std::atomic<std::uint64_t> status{0};
-    std::atomic<CommitRecord*> record{nullptr};
+    Atomic<std::uint64_t> status{0};
+    Atomic<CommitRecord*> record{nullptr};
   };
   static constexpr std::uint64_t k_claimed = 1, k_done = 2;
 
@@ -231,9 +232,9 @@ class CommitRing {
     }
   }
 
-  alignas(128) std::atomic<Cts> next_cts_{0};
-  alignas(128) std::atomic<Cts> decided_{0};
-  alignas(128) std::atomic<Cts> durable_{std::numeric_limits<Cts>::max()};
+  alignas(128) Atomic<Cts> next_cts_{0};
+  alignas(128) Atomic<Cts> decided_{0};
+  alignas(128) Atomic<Cts> durable_{std::numeric_limits<Cts>::max()};
   const std::size_t mask_;
   std::unique_ptr<Slot[]> slots_;
 };

@@ -12,6 +12,7 @@
 // Reads only mark what they meet (AccessClock). The policy's lock is taken for keys that come and go.
 #pragma once
 
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/platform/key_hash.hpp>
 #include <fluxmap/detail/platform/mutex.hpp>
 #include <fluxmap/detail/txn/autocommit.hpp>
@@ -461,14 +462,14 @@ class MemoryLimit final : public MemoryLimiter<Key, Value> {
   const std::int64_t limit_;
   const std::int64_t live_limit_;  // the rest is for what waits to be freed
   const std::int64_t portion_;
-  alignas(64) std::atomic<std::int64_t> live_{0};
-  std::atomic<std::int64_t> leaving_{0};    // of that: about to be evicted
-  std::atomic<std::int64_t> set_aside_{0};  // let through, and not weighed yet; where nothing is evicted
-  std::atomic<bool> expires_{false};        // something may expire
+  alignas(64) Atomic<std::int64_t> live_{0};
+  Atomic<std::int64_t> leaving_{0};    // of that: about to be evicted
+  Atomic<std::int64_t> set_aside_{0};  // let through, and not weighed yet; where nothing is evicted
+  Atomic<bool> expires_{false};        // something may expire
   Mutex alone_;
   Mutex mutex_;                                   // guards what follows, and the trackings' links and places
   const std::unique_ptr<EvictionPolicy> policy_;  // null: nothing is evicted
-  std::atomic<std::int64_t> policy_bytes_{0};
+  Atomic<std::int64_t> policy_bytes_{0};
   std::uint64_t hits_ = 0, hits_age_ = 0;
 };
 

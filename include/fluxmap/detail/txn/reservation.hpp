@@ -6,6 +6,7 @@
 #pragma once
 
 #include <fluxmap/detail/index/epoch.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/txn/read_set.hpp>
 #include <fluxmap/detail/txn/write_set.hpp>
 
@@ -27,8 +28,7 @@ class AddressSet {
  public:
   // Has room for `count`, and for k_spare more at least.
   explicit AddressSet(std::size_t count)
-      : mask_(std::bit_ceil(2 * (count + k_spare)) - 1),
-        slots_(std::make_unique<std::atomic<const void*>[]>(mask_ + 1)) {}
+      : mask_(std::bit_ceil(2 * (count + k_spare)) - 1), slots_(std::make_unique<Atomic<const void*>[]>(mask_ + 1)) {}
 
   // Its owner only. What does not fit is left out.
   void add(const void* address) noexcept {
@@ -60,7 +60,7 @@ class AddressSet {
 
   const std::size_t mask_;
   std::size_t count_ = 0;
-  const std::unique_ptr<std::atomic<const void*>[]> slots_;
+  const std::unique_ptr<Atomic<const void*>[]> slots_;
 };
 
 // Entries are compared as addresses only: one that has been freed and used anew can delay a commit, nothing else.
@@ -178,8 +178,8 @@ class Reservations {
   static constexpr std::chrono::milliseconds k_most{2000};
   static constexpr std::chrono::milliseconds k_early{1};  // well above what a thousand reads take
 
-  alignas(128) std::atomic<ReservationType*> current_{nullptr};
-  std::atomic<std::uint64_t> owners_{0};
+  alignas(128) Atomic<ReservationType*> current_{nullptr};
+  Atomic<std::uint64_t> owners_{0};
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

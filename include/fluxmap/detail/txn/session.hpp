@@ -5,6 +5,7 @@
 // count is touched once per handle, not once per transaction.
 #pragma once
 
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/txn/announcement.hpp>
 #include <fluxmap/detail/txn/txn_state.hpp>
 
@@ -60,7 +61,7 @@ class Session : public std::enable_shared_from_this<Session<Key, Value, Compare>
 
  private:
   std::shared_ptr<StoreType> store_;
-  std::atomic<State*> spare_{nullptr};
+  Atomic<State*> spare_{nullptr};
   ConflictMemory conflicts_;
   std::mutex mutex_;  // of this handle only, for those that keep several transactions open at once
   std::vector<std::unique_ptr<State>> more_;

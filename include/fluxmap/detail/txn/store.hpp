@@ -8,6 +8,7 @@
 #include <fluxmap/detail/index/skiplist.hpp>
 #include <fluxmap/detail/index/snapshot_registry.hpp>
 #include <fluxmap/detail/index/work_list.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/platform/deadline.hpp>
 #include <fluxmap/detail/platform/mutex.hpp>
 #include <fluxmap/detail/platform/trim_heap.hpp>
@@ -176,7 +177,7 @@ class Store {
   static constexpr std::size_t k_much_passed = 64;  // entries
   static constexpr unsigned k_longest_pause = 64;   // commits that would have helped
 
-  std::atomic<bool> closed_{false};
+  Atomic<bool> closed_{false};
 
  public:
   std::unique_ptr<Expirer> expirer;  // last: its thread uses the rest. Set before the store is shared

@@ -5,6 +5,7 @@
 // write set keeps its values.
 #pragma once
 
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/platform/mark.hpp>
 #include <fluxmap/detail/txn/announcement.hpp>
 #include <fluxmap/detail/txn/cleared_run.hpp>
@@ -485,9 +486,9 @@ class TxnState {
   Now now_;  // by which all of the transaction judges what has expired
   Cts snapshot_ = 0;
   Cts cts_ = 0;
-  Cts needed_ = 0;                        // the newest commit that was read
-  std::atomic<std::uint64_t> serial_{0};  // changes with every begin and end: tells stale streams
-  std::uint64_t generation_ = 0;          // changes whenever the snapshot does
+  Cts needed_ = 0;                   // the newest commit that was read
+  Atomic<std::uint64_t> serial_{0};  // changes with every begin and end: tells stale streams
+  std::uint64_t generation_ = 0;     // changes whenever the snapshot does
   bool active_ = false;
   bool read_only_ = false;
   bool doomed_ = false;      // something read was overwritten; may still end as a reader

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <fluxmap/detail/index/epoch.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/platform/deadline.hpp>
 #include <fluxmap/detail/platform/random.hpp>
 
@@ -39,7 +40,7 @@ class AccessClock {
     return static_cast<std::int32_t>((a - b) << k_count_bits) >> k_count_bits;
   }
 
-  void touch(EpochDomain::Slot& slot, std::atomic<std::uint32_t>& access) noexcept {
+  void touch(EpochDomain::Slot& slot, Atomic<std::uint32_t>& access) noexcept {
     std::uint32_t tick = now();
     if (++slot.accesses >= stride_.load(std::memory_order_relaxed)) {  // see above
       slot.accesses = 0;
@@ -88,10 +89,10 @@ class AccessClock {
 
   const Clock& clock_;
   const bool counts_all_;
-  alignas(64) std::atomic<std::uint32_t> tick_{1};
-  std::atomic<std::uint32_t> stride_{1};
-  std::atomic<std::int32_t> blur_{0};  // ticks within which an access has nothing to write
-  std::array<std::atomic<Deadline>, k_ends> ends_{};
+  alignas(64) Atomic<std::uint32_t> tick_{1};
+  Atomic<std::uint32_t> stride_{1};
+  Atomic<std::int32_t> blur_{0};  // ticks within which an access has nothing to write
+  std::array<Atomic<Deadline>, k_ends> ends_{};
 };
 
 }  // namespace fluxmap::inline FLUXMAP_ABI::detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fluxmap/detail/index/timing_wheel.hpp>
+#include <fluxmap/detail/platform/atomic.hpp>
 #include <fluxmap/detail/platform/deadline.hpp>
 #include <fluxmap/detail/platform/thread.hpp>
 
@@ -133,10 +134,10 @@ class Expirer {
   const TimingWheel& timers_;
   const Clock& clock_;
   const std::function<bool()> expire_, finish_;
-  std::atomic<bool> started_{false};
-  std::atomic<bool> unfinished_{false};  // finish() is to be called,
-  std::atomic<bool> disturbed_{false};   //   and may wait: there were evictions since it was last due
-  int postponed_ = 0;                    // of the thread's own, as the next two
+  Atomic<bool> started_{false};
+  Atomic<bool> unfinished_{false};  // finish() is to be called,
+  Atomic<bool> disturbed_{false};   //   and may wait: there were evictions since it was last due
+  int postponed_ = 0;               // of the thread's own, as the next two
   std::chrono::milliseconds pause_ = k_shortest_pause;
   SteadyClock::time_point next_finish_{};  // not before
   std::mutex mutex_;
