@@ -89,6 +89,16 @@ edit() {
   printf '%s' "$before$3$after" >"$1"
 }
 
+# Whether there is a relacy; without it its mutants are skipped.
+relacy=""
+has_relacy() {
+  if [[ -z $relacy ]]; then
+    relacy=no
+    "$compiler" -std=c++20 -fsyntax-only -include relacy/relacy.hpp -x c++ /dev/null >/dev/null 2>&1 && relacy=yes
+  fi
+  [[ $relacy == yes ]]
+}
+
 say() { printf '%-10s %-44s %s\n' "$1" "$2" "$3"; }
 
 # run_mutant NAME PROGRAM SCENARIO SEED [FILE OLD NEW]...
@@ -151,6 +161,8 @@ flush() {
   if [[ -n $name ]]; then
     if [[ -z $program || -z $scenario || ${#edits[@]} == 0 || $state != outside ]]; then
       say BROKEN "$name" "incomplete block" >"$build/results/000_$name"
+    elif [[ $name =~ $only && $program == relacy/* && -z $dry_run ]] && ! has_relacy; then
+      say skipped "$name" "relacy is not here" >"$build/results/000_$name"
     elif [[ $name =~ $only ]]; then
       prepare "$program"
       start run_mutant "$name" "$program" "$scenario" "$seed" "${edits[@]}"
@@ -179,6 +191,6 @@ wait
 
 cat "$build"/results/*
 caught=$(cat "$build"/results/* | grep -c '^caught')
-bad=$(cat "$build"/results/* | grep -c -v -e '^caught' -e '^passed' -e '^applies')
+bad=$(cat "$build"/results/* | grep -c -v -e '^caught' -e '^passed' -e '^applies' -e '^skipped')
 echo "$caught mutants caught, $bad problems"
 ((bad == 0 && started_jobs > 0))
