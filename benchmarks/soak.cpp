@@ -124,7 +124,7 @@ asio::awaitable<void> use_cache(Soak& soak, std::uint64_t seed) {
 
 struct Sample {
   double held = 0, counted = 0;  // MiB
-  double beside_keys = 0;            // entries
+  double beside_keys = 0;        // entries
 };
 
 std::vector<Sample> watch(Soak& soak, unsigned seconds) {

@@ -2,7 +2,8 @@
 //
 // FLUXMAP_SCHEDULE (default 0): 1 turns the named schedule points into calls of a test's scheduler. That changes
 // inline functions, so it changes the inline namespace too: the two builds cannot be mixed up by a linker.
-// FLUXMAP_RELACY (default 0): 1 makes the engine's atomics and mutexes those of a model checker; see platform/atomic.hpp.
+// FLUXMAP_RELACY (default 0): 1 makes the engine's atomics and mutexes those of a model checker; see
+// platform/atomic.hpp.
 #pragma once
 
 #ifndef FLUXMAP_SCHEDULE

@@ -1,8 +1,8 @@
 // The rare branches of the protocol, by name: a test tells whether the suites together have been on each of them, as
 // SQLite's testcase() and TigerBeetle's marks do. · layer: platform
 //
-// In an ordinary build reach() is empty. With FLUXMAP_MARKS defined it notes the mark; tests/support/marks.hpp writes down
-// what a program has reached. The call sites are the same in both builds.
+// In an ordinary build reach() is empty. With FLUXMAP_MARKS defined it notes the mark; tests/support/marks.hpp writes
+// down what a program has reached. The call sites are the same in both builds.
 #pragma once
 
 #include <fluxmap/config.hpp>

@@ -1,8 +1,8 @@
 // A mutex that may be held at a schedule point. · layer: platform
 //
 // In an ordinary build it is std::mutex. A seeded scheduler runs one thread at a time and cannot see who waits in the
-// operating system, so with FLUXMAP_SCHEDULE=1 the wait is made of schedule points. With FLUXMAP_RELACY=1 it is the model
-// checker's.
+// operating system, so with FLUXMAP_SCHEDULE=1 the wait is made of schedule points. With FLUXMAP_RELACY=1 it is the
+// model checker's.
 #pragma once
 
 #include <fluxmap/detail/platform/schedule_point.hpp>
