@@ -165,9 +165,9 @@ inline Number parse_comparison(Words& words, const KnownNames& known) {
       {"<=", [](Value a, Value b) { return a <= b; }}, {">=", [](Value a, Value b) { return a >= b; }},
       {"<", [](Value a, Value b) { return a < b; }},   {">", [](Value a, Value b) { return a > b; }}};
   const Number left = parse_sum(words, known);
-  for (const auto& [sign, compare] : comparisons) {
-    if (!words.take(sign)) continue;
-    return [left, right = parse_sum(words, known), compare = compare](const Scope& scope) {
+  for (const auto& comparison : comparisons) {
+    if (!words.take(comparison.first)) continue;
+    return [left, right = parse_sum(words, known), compare = comparison.second](const Scope& scope) {
       return Value{compare(left(scope), right(scope))};
     };
   }
