@@ -2,12 +2,12 @@
 #
 # Fails if a mark was reached by none of the programs, which have left their notes in the directory. Where one of them
 # has left none since the header was changed, nothing can be said: exits as a skipped test does.
-file(STRINGS "${HEADER}" lines REGEX "^ *mark\\(|EACH_MARK\\(mark\\)")
+file(READ "${HEADER}" text)
+string(REGEX MATCHALL "mark\\([a-z_]+\\) */" calls "${text}")
 set(marks "")
-foreach(line IN LISTS lines)
-  if(line MATCHES " mark\\(([a-z_]+)\\)")
-    list(APPEND marks "${CMAKE_MATCH_1}")
-  endif()
+foreach(call IN LISTS calls)
+  string(REGEX REPLACE "mark\\(([a-z_]+)\\).*" "\\1" name "${call}")
+  list(APPEND marks "${name}")
 endforeach()
 list(LENGTH marks count)
 if(count LESS 20)

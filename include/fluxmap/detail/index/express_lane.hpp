@@ -83,10 +83,7 @@ class ExpressLane {
       entry.links.fetch_add(1, std::memory_order_relaxed);
       if (parts.left != nullptr ? split(guard, cell, bits, parts) : replace(guard, cell, bits, next)) {
         // If vacuum has marked the entry in the meantime it may have looked here before we came.
-        if (entry.is_leaving()) {
-          reach(Mark::lane_entry_was_leaving);
-          erase(guard, entry);
-        }
+        if (entry.is_leaving()) erase(guard, entry);
         return;
       }
       entry.links.fetch_sub(1, std::memory_order_relaxed);  // as above
@@ -185,7 +182,6 @@ class ExpressLane {
     // acq_rel: from here on the cell is ours.
     if (!cell.block.compare_exchange_strong(bits, bits | Cell::k_frozen, std::memory_order_acq_rel,
                                             std::memory_order_relaxed)) {
-      reach(Mark::lane_freeze_lost);
       return {};
     }
     schedule_point(Point::lane_frozen);

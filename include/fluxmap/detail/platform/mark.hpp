@@ -44,12 +44,10 @@ namespace fluxmap::inline FLUXMAP_ABI::detail {
       mark(lane_split)             /* a cell became two */                                                  \
       mark(lane_merged)            /* two cells became one */                                               \
       mark(lane_died)              /* the last entry of a cell has gone */                                  \
-      mark(lane_freeze_lost)       /* another thread changed the block that was to be frozen */             \
       mark(lane_met_frozen)        /* an insertion into the lane waited for a frozen cell */                \
       mark(lane_gave_up)           /*   and went without */                                                 \
       mark(lane_left_over)         /* what was to leave a frozen cell was left to whoever had frozen it */  \
-      mark(lane_swept)             /*   who swept it out */                                                 \
-      mark(lane_entry_was_leaving) /* an entry left while it joined the lane */
+      mark(lane_swept)             /*   who swept it out */
 
 enum class Mark : std::size_t {
 #define FLUXMAP_DETAIL_MARK(name) name,
