@@ -28,22 +28,19 @@ struct Written final : LoggedCommit {
 class WatchedOrder final : public CommitOrder {
  public:
   void decide(Cts cts) { decided_.store(cts); }
-  void watch(const Log& log, Cts cts) {
-    log_ = &log;
-    watched_ = cts;
-  }
+  void watch(const Log& log) { log_.store(&log); }
   std::future<bool> acknowledged_before_visible() { return answer_.get_future(); }
 
   Cts decided() const noexcept override { return decided_.load(); }
   void set_durable(Cts cts) noexcept override {
-    if (log_ == nullptr || cts < watched_) return;
-    answer_.set_value(std::exchange(log_, nullptr)->is_acknowledged(watched_));  // once
+    const Log* const log = cts >= k_first ? log_.exchange(nullptr) : nullptr;
+    if (log != nullptr) answer_.set_value(log->is_acknowledged(k_first));  // once
   }
 
  private:
+  static constexpr Cts k_first = 1;
   std::atomic<Cts> decided_{0};
-  const Log* log_ = nullptr;  // these two: set before the log has work
-  Cts watched_ = 0;
+  std::atomic<const Log*> log_{nullptr};
   std::promise<bool> answer_;
 };
 
@@ -74,7 +71,7 @@ TEST_CASE("full_lets_readers_see_a_commit_before_it_is_acknowledged") {
   auto commit = std::make_unique<Written>(1);
   {
     Log log(epochs, order, LogOptions{}, first_segment(*directory), 0, nullptr);
-    order.watch(log, 1);
+    order.watch(log);
     std::future<bool> early = order.acknowledged_before_visible();
     {
       EpochGuard guard(epochs);
