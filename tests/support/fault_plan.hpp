@@ -17,6 +17,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -95,8 +96,8 @@ class FaultPlan {
     return capacity_;
   }
   // Called before every call of the seam, by the thread that makes it and before that call is counted: a fault that the
-  // hook sets with n = 1 hits this very call. May use the disk and the plan, but not own them; must not throw. Several
-  // threads may be in it at the same time.
+  // hook sets with n = 1, once, hits this very call, whatever other threads call meanwhile. May use the disk and the
+  // plan, but not own them; must not throw. Several threads may be in it at the same time.
   void on_call(Hook hook) {
     const std::lock_guard lock(mutex_);
     hook_ = std::make_shared<const Hook>(std::move(hook));
@@ -148,13 +149,18 @@ class FaultPlan {
       const std::lock_guard lock(mutex_);
       hook = hook_;
     }
-    if (hook && *hook) (*hook)(call, path);
+    if (hook && *hook) {
+      const auto outer = std::exchange(asking_, call);
+      (*hook)(call, path);
+      asking_ = outer;
+    }
 
     const std::lock_guard lock(mutex_);
     Verdict verdict;
     std::vector<Rule> kept;
     for (Rule& rule : rules_) {
-      if (rule.call && *rule.call != call) {
+      const bool others = rule.thread != std::thread::id() && rule.thread != std::this_thread::get_id();
+      if (others || (rule.call && *rule.call != call)) {
         kept.push_back(rule);
       } else if (rule.left > 1) {
         --rule.left;
@@ -183,12 +189,15 @@ class FaultPlan {
     Errc error = Errc::success;
     Effect effect = Effect::fail;
     Repeat repeat = Repeat::once;
+    std::thread::id thread{};  // whose calls it hits; none: everybody's
   };
   static constexpr std::uint64_t k_unlimited = std::numeric_limits<std::uint64_t>::max();
 
   void add(Rule rule, Repeat repeat) {
     const std::lock_guard lock(mutex_);
     rule.repeat = repeat;
+    const bool this_call = asking_ && rule.call.value_or(*asking_) == *asking_;
+    if (this_call && rule.left == 1 && repeat == Repeat::once) rule.thread = std::this_thread::get_id();
     rules_.push_back(rule);
   }
   // Of faults that meet, the first one says the error.
@@ -208,6 +217,7 @@ class FaultPlan {
   std::uint64_t capacity_ = k_unlimited;
   std::array<std::size_t, k_calls> counts_{};
   std::vector<Record> records_;
+  static inline thread_local std::optional<Call> asking_;  // the call that this thread's hook is asked about
 };
 
 }  // namespace fluxmap_test
