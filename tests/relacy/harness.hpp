@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <initializer_list>
 #include <iostream>
 #include <sstream>
@@ -91,7 +92,10 @@ constexpr Scenario scenario(const char* name, std::uint64_t runs) {
 inline int run(int argc, char** argv, std::initializer_list<Scenario> scenarios) {
 #if defined(__linux__)
   // Where objects lie decides a little (a thread's first slot, a hash), so a seed is to find them in the same places.
-  if (const int now = ::personality(0xffffffff); now >= 0 && (now & ADDR_NO_RANDOMIZE) == 0) {
+  // Once: there are systems that take the wish and forget it.
+  const int now = ::personality(0xffffffff);
+  if (now >= 0 && (now & ADDR_NO_RANDOMIZE) == 0 && ::getenv("FLUXMAP_RELACY_AGAIN") == nullptr) {
+    ::setenv("FLUXMAP_RELACY_AGAIN", "1", 1);
     if (::personality(static_cast<unsigned long>(now) | ADDR_NO_RANDOMIZE) >= 0) ::execv("/proc/self/exe", argv);
   }
 #endif
