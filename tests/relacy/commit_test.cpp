@@ -49,11 +49,7 @@ bool take_one(Store& store, int key) {
 struct WriteSkew : Suite<WriteSkew, 2> {
   std::unique_ptr<Store> store;
 
-  void before() {
-    store = make_store();
-    put(*store, 1, 1);
-    put(*store, 2, 1);
-  }
+  void before() { store = make_store({1, 2}); }
   void thread(unsigned index) { take_one(*store, static_cast<int>(index) + 1); }
   void after() {
     const int left = get(*store, 1).value + get(*store, 2).value;
@@ -66,11 +62,7 @@ struct WriteSkew : Suite<WriteSkew, 2> {
 struct Crowd : Suite<Crowd, 3> {
   std::unique_ptr<Store> store;
 
-  void before() {
-    store = make_store();
-    put(*store, 1, 1);
-    put(*store, 2, 1);
-  }
+  void before() { store = make_store({1, 2}); }
   void thread(unsigned index) {
     if (index < 2) {
       take_one(*store, static_cast<int>(index) + 1);

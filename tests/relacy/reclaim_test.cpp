@@ -45,8 +45,7 @@ struct WrittenAgain : Suite<WrittenAgain, 3> {
   std::unique_ptr<Store> store;
 
   void before() {
-    store = make_store();
-    put(*store, 1, 1);
+    store = make_store({1});
     remove(*store, 1);
   }
   void thread(unsigned index) {
@@ -72,8 +71,7 @@ struct RemovedMeanwhile : Suite<RemovedMeanwhile, 2> {
   std::unique_ptr<Store> store;
 
   void before() {
-    store = make_store();
-    put(*store, 1, 1);
+    store = make_store({1});
     put(*store, 1, 2);
   }
   void thread(unsigned index) {

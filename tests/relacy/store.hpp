@@ -8,6 +8,7 @@
 #include <fluxmap/detail/txn/write_set.hpp>
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <utility>
 
@@ -18,12 +19,6 @@ using engine::Cts;
 using Value = Plain<int>;
 using Store = engine::Store<int, Value, std::less<>>;
 using Version = engine::Version<Value>;
-
-inline std::unique_ptr<Store> make_store() {
-  auto store = std::make_unique<Store>(std::less<>(), 0.25, 16);
-  own_slots(store->epochs);
-  return store;
-}
 
 // Autocommit writes; the timestamp.
 inline Cts put(Store& store, int key, int value) {
@@ -41,6 +36,14 @@ inline Cts remove(Store& store, int key) {
   while (!write.update(bury, false)) {
   }
   return write.needed();
+}
+
+// With these keys, each written once with the value 1.
+inline std::unique_ptr<Store> make_store(std::initializer_list<int> keys = {}) {
+  auto store = std::make_unique<Store>(std::less<>(), 0.25, 16);
+  own_slots(store->epochs);
+  for (const int key : keys) put(*store, key, 1);
+  return store;
 }
 
 // What a read found; all 0: nothing.

@@ -16,11 +16,7 @@ struct LaterThenEarlier : Suite<LaterThenEarlier, 3> {
   std::array<Cts, 2> written{};
   Seen later, earlier;
 
-  void before() {
-    store = make_store();
-    put(*store, 1, 1);
-    put(*store, 2, 1);
-  }
+  void before() { store = make_store({1, 2}); }
   void thread(unsigned index) {
     if (index < 2) {
       written[index] = put(*store, static_cast<int>(index) + 1, 2);
@@ -43,9 +39,7 @@ struct NewKey : Suite<NewKey, 3> {
 
   void before() { store = make_store(); }
   void thread(unsigned index) {
-    if (index == 0) {
-      put(*store, 1, 1);
-    } else if (index == 1) {
+    if (index < 2) {
       put(*store, 1, 1);
     } else {
       for (int i = 0; i < 2; ++i) {

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <fluxmap/detail/txn/autocommit.hpp>
-#include <fluxmap/detail/txn/memory_limiter.hpp>
 #include <fluxmap/detail/txn/store.hpp>
 
 #include <array>
