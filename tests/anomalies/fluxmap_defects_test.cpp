@@ -48,7 +48,7 @@ TEST_CASE("an_absent_key_that_was_read_is_tracked", "[defects][trap-10]") {
       {"first of a range", [](View& v, const Key& key) { v.first_in(key, key + '~'); }},
   };
   for (const auto& [name, look] : looks) {
-    const auto looks_at = [look = look](const Key& key) { return [look, key](View& v) { look(v, key); }; };
+    const auto looks_at = [one = look](const Key& key) { return [one, key](View& v) { one(v, key); }; };
     const Scenario scenario{
         .name = "absent key, " + name,
         .initial = {{"m", 1}},

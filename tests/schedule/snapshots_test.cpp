@@ -152,6 +152,42 @@ void evidence(World& world) {
   });
 }
 
+// A read of the newest sees what is published and nothing newer: a snapshot that is taken after it must not see less, though
+// what was committed last may wait for a smaller timestamp.
+void get_then_snapshot(World& world) {
+  world.open({.expected_steps = 250});
+  populate(world, {{1, 0}, {2, 0}});
+  world.body([](Actor& me) {
+    for (int round = 0; round < 2; ++round) me.transact([](Tx& tx) { tx.put(2, tx.amount(2) + 1); });
+  });
+  world.body([](Actor& me) {
+    for (int amount = 1; amount <= 3; ++amount) me.put(1, amount);
+  });
+  world.body([](Actor& me) {
+    for (int round = 0; round < 4; ++round) {
+      const Amount seen = me.get(1).value_or(0);
+      me.read_only([&](Tx& tx) { expect(tx.amount(1) >= seen, "a snapshot does not see what a get saw before it"); });
+    }
+  });
+}
+
+// A read of the newest is not registered: what stands below a pending version may be pruned as soon as that is published.
+void get_while_pruned(World& world) {
+  world.open({.expected_steps = 150});
+  populate(world, {{1, 0}});
+  world.body([](Actor& me) {
+    for (int amount = 1; amount <= 3; ++amount) me.put(1, amount);
+  });
+  world.body([](Actor& me) {
+    for (int round = 0; round < 3; ++round) me.vacuum();
+  });
+  for (int i = 0; i < 2; ++i) {
+    world.body([](Actor& me) {
+      for (int round = 0; round < 3; ++round) expect(me.get(1).has_value(), "a key that was always there is absent");
+    });
+  }
+}
+
 // Long chains: a reader steps from version to version while others unlink and free them.
 void long_chains(World& world) {
   world.open({.expected_steps = 500});
@@ -193,12 +229,16 @@ int main(int argc, char** argv) {
                                      Point::read_head,       Point::read_older,      Point::refresh,    Point::stamped,
                                      Point::decided,         Point::validate_read,   Point::validated,  Point::latched,
                                      Point::epoch_loaded,    Point::ring_marked};
+  const std::vector<Point> gets = {Point::cts_claimed, Point::cts_published, Point::validated, Point::decided,
+                                   Point::ring_marked, Point::read_head,     Point::read_older};
   return run_scenarios("schedule_snapshots_test",
                        {{"old_readers", old_readers, 1500, points},
                         {"registration", registration, 3000, points},
                         {"moving", moving, 1500, points},
                         {"moved_and_stuck", moved_and_stuck, 500, points},
                         {"evidence", evidence, 2000, points},
+                        {"get_then_snapshot", get_then_snapshot, 1500, gets},
+                        {"get_while_pruned", get_while_pruned, 1500, gets},
                         {"long_chains", long_chains, 1500, points}},
                        argc, argv);
 }
