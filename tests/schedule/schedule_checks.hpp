@@ -36,6 +36,10 @@ inline void check_step(World& world) {
         if (world.removes_by_itself && version->is_tombstone()) note_removal(world, entry->key, cts, *version);
       } else {
         expect(version == head, "a version stands on one that is not committed");
+        const engine::CommitRecord& record = *version->stamp().record();
+        expect(record.state.load() != engine::CommitState::committing || record.cts.load() == 0 ||
+                   record.cts.load() > store.ring.decided(),
+               "decided has passed an undecided timestamp");
       }
     }
   }

@@ -179,7 +179,7 @@ void get_while_pruned(World& world) {
     for (int amount = 1; amount <= 3; ++amount) me.put(1, amount);
   });
   world.body([](Actor& me) {
-    for (int round = 0; round < 3; ++round) me.vacuum();
+    for (int round = 0; round < 2; ++round) me.vacuum();
   });
   for (int i = 0; i < 2; ++i) {
     world.body([](Actor& me) {
@@ -238,7 +238,7 @@ int main(int argc, char** argv) {
                         {"moved_and_stuck", moved_and_stuck, 500, points},
                         {"evidence", evidence, 2000, points},
                         {"get_then_snapshot", get_then_snapshot, 1500, gets},
-                        {"get_while_pruned", get_while_pruned, 1500, gets},
+                        {"get_while_pruned", get_while_pruned, 700, gets},
                         {"long_chains", long_chains, 1500, points}},
                        argc, argv);
 }
