@@ -34,7 +34,7 @@ void aborted_insert(World& world) {
     world.body([i](Actor& me) {
       me.transact([&](Tx& tx) {
         const Amount before = tx.amount(1);
-        tx.put(2 + me.random.below(2), before);
+        tx.put(2 + static_cast<Key>(me.random.below(2)), before);
         tx.put(1, before + 1);
       });
       if (i == 0) me.get(2);

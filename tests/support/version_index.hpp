@@ -91,17 +91,19 @@ class VersionIndex {
     struct Row {
       std::int64_t key;
       VersionRef version;
+      std::size_t place;  // of the write, in the order of the history
     };
     std::vector<Row> rows;
     for (std::size_t i = 0; i < history.size(); ++i) {
       if (!history[i].committed) continue;
       for (const KeyWrite& write : history[i].writes) {
-        rows.push_back({write.key, {history[i].position, static_cast<std::uint32_t>(i), write.tombstone, write.value}});
+        const VersionRef version{history[i].position, static_cast<std::uint32_t>(i), write.tombstone, write.value};
+        rows.push_back({write.key, version, rows.size()});
       }
     }
-    // Stable, so that of several writes of one transaction to one key the last stays last and replaces the others.
-    std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
-      return std::tie(a.key, a.version.cts) < std::tie(b.key, b.version.cts);
+    // Of several writes of one transaction to one key the last stays last and replaces the others.
+    std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+      return std::tie(a.key, a.version.cts, a.place) < std::tie(b.key, b.version.cts, b.place);
     });
     versions_.reserve(rows.size());
     for (const Row& row : rows) {
