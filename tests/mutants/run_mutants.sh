@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Breaks the engine one step at a time and expects a test to notice: those of tests/schedule and tests/relacy, or
-# crash_probe.
+# Breaks the engine one step at a time and expects a test to notice: those of tests/schedule and tests/relacy, the Catch2
+# tests of units and guarantees, or crash_probe.
 #
 #   run_mutants.sh [-c compiler] [-j jobs] [-k regex] [-n] [-u] source-dir build-dir
 #
@@ -11,13 +11,16 @@
 #
 #   mutant: <name>
 #   breaks: <what, and why it should be noticed>
-#   test: <program, without _test: of tests/schedule, relacy/<one of tests/relacy>, or crash_probe> <scenario> [seed]
-#   file: <header below include/fluxmap/detail>
+#   test: <program> <scenario or test case> [seed]
+#   file: <header below include/fluxmap/detail, or ../<public header>>
 #   <<<<
 #   old text
 #   ====
 #   new text
 #   >>>>
+#
+# A program is named without _test: one of tests/schedule by its name alone, others as relacy/NAME, unit/NAME and
+# guarantees/NAME; or crash_probe.
 #
 # A mutant may have several edits, each with the file named before it. Old text must occur exactly once in its file, so
 # a mutant that the code has left behind is an error. Each is compiled against the one test that must notice it, which
@@ -49,16 +52,25 @@ readonly flags=(-std=c++20 -O0 -w -DFLUXMAP_SCHEDULE=1 -DFLUXMAP_TEST_SPLIT=1 -p
 
 rm -rf "$build"
 mkdir -p "$build/results"
-cp "$here/prelude.hpp" "$here/relacy_prelude.hpp" "$build"
+cp "$here/prelude.hpp" "$here/relacy_prelude.hpp" "$here/catch_prelude.hpp" "$build"
 
 # As those of tests/relacy are, but that they compile for longer than they run.
 readonly relacy_flags=(-std=c++20 -O0 -w -DFLUXMAP_SCHEDULE=1 -DFLUXMAP_RELACY=1 "-I$source/tests" "-I$source/tests/support")
+
+# Catch2 and Asio are compiled once; a test is its own file alone.
+readonly catch_flags=(-std=c++20 -O0 -w -pthread -DBOOST_ASIO_SEPARATE_COMPILATION -DFMT_HEADER_ONLY
+  "-I$source/tests" "-I$source/tests/support")
 
 # prepare PROGRAM: what does not depend on the engine is compiled once, where a test needs it.
 prepare() {
   [[ -z $dry_run ]] || return 0
   if [[ $1 == relacy/* && ! -e $build/relacy_prelude.hpp.gch ]]; then
     "$compiler" "${relacy_flags[@]}" -x c++-header "$build/relacy_prelude.hpp" -o "$build/relacy_prelude.hpp.gch" || exit 2
+  elif [[ $1 == unit/* || $1 == guarantees/* ]]; then
+    [[ ! -e $build/catch_prelude.hpp.gch ]] || return 0
+    "$compiler" "${catch_flags[@]}" -x c++-header "$build/catch_prelude.hpp" -o "$build/catch_prelude.hpp.gch" || exit 2
+    "$compiler" "${catch_flags[@]}" -c "$source/tests/support/main.cpp" -o "$build/main.o" || exit 2
+    "$compiler" "${catch_flags[@]}" -c "$source/tests/support/asio.cpp" -o "$build/asio.o" || exit 2
   elif [[ $1 != relacy/* && $1 != crash_probe && ! -e $build/support.o ]]; then
     "$compiler" "${flags[@]}" -x c++-header "$build/prelude.hpp" -o "$build/prelude.hpp.gch" || exit 2
     "$compiler" "${flags[@]}" -c "$source/tests/schedule/schedule_support.cpp" -o "$build/support.o" || exit 2
@@ -73,6 +85,11 @@ compile() {
   fi
   if [[ $2 == relacy/* ]]; then
     "$compiler" "${relacy_flags[@]}" "-I$1" -include "$build/relacy_prelude.hpp" "$source/tests/$2_test.cpp" -o "$3"
+    return
+  fi
+  if [[ $2 == unit/* || $2 == guarantees/* ]]; then
+    "$compiler" "${catch_flags[@]}" "-I$1" -include "$build/catch_prelude.hpp" "$source/tests/$2_test.cpp" \
+      "$build/main.o" "$build/asio.o" -o "$3"
     return
   fi
   "$compiler" "${flags[@]}" "-I$1" -include "$build/prelude.hpp" "$source/tests/schedule/$2_test.cpp" \
@@ -109,7 +126,10 @@ run_mutant() {
   mkdir "$dir"
   [[ -n $dry_run ]] || cp -r "$source/include/." "$dir"
   while (($# > 0)); do
-    [[ -e $dir/fluxmap/detail/$1 ]] || (cd "$source/include" && cp --parents "fluxmap/detail/$1" "$dir")
+    if [[ ! -e $dir/fluxmap/detail/$1 ]]; then
+      mkdir -p "$dir/fluxmap/detail/${1%/*}"
+      cp "$source/include/fluxmap/detail/$1" "$dir/fluxmap/detail/$1"
+    fi
     if ! edit "$dir/fluxmap/detail/$1" "$2" "$3"; then
       say STALE "$name" "old text is not in $1 exactly once"
       return
