@@ -19,4 +19,7 @@ template <class Key, class Value, class Compare = std::less<>>
 class RangeStream;
 class Savepoint;
 
+template <class T>
+struct Codec;
+
 }  // namespace fluxmap::inline FLUXMAP_ABI

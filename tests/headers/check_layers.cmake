@@ -10,7 +10,7 @@
 cmake_minimum_required(VERSION 3.21)
 
 set(front_headers database builder handle transaction range_stream concepts)
-set(vocabulary_headers clock options stats prometheus error codec memory_size fwd version config detail/config)
+set(vocabulary_headers clock options stats prometheus error codec coder memory_size fwd version config detail/config)
 
 # The layer of a header, given relative to INCLUDE_DIR; "vocabulary", or "" where it belongs to none.
 function(layer_of header out)
@@ -18,7 +18,7 @@ function(layer_of header out)
   string(REGEX REPLACE "^fluxmap/(.*)[.]hpp$" "\\1" stem "${header}")
   if(stem STREQUAL "fluxmap")
     set(layer 0)
-  elseif(stem IN_LIST vocabulary_headers)
+  elseif(stem IN_LIST vocabulary_headers OR stem MATCHES "^detail/codec/")
     set(layer vocabulary)
   elseif(stem IN_LIST front_headers OR stem MATCHES "^detail/front/")
     set(layer 1)
