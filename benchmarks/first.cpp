@@ -106,7 +106,7 @@ void for_each_line(const std::vector<Group>& groups, const Cells& cells, F f) {
   for (const auto& group : groups) {
     for (const unsigned threads : group.threads) {
       f(group.workload, threads, [&, threads](const std::string& system) {
-        return find_cell(cells, {group.workload, group.kind, group.entries, threads, system});
+        return find_cell(cells, {group.workload, group.kind, group.entries, threads, system, false});
       });
     }
   }

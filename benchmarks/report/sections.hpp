@@ -30,6 +30,12 @@ inline std::vector<Section> all_sections(const Results& results) {
                        "ycsb-f-uniform", "ycsb-f-zipf"}));
   add(bars.throughput("transactions", "Transactions",
                       {"transfer", "transfer-hot", "smallbank", "tpcc-like", "long-writers", "range-sums"}));
+  std::vector<std::string> crowded;
+  for (const auto* const name : {"get", "get-many", "insert-random", "overwrite", "remove", "scan-10", "scan-100",
+                                 "scan-10k", "transfer", "smallbank", "tpcc-like"}) {
+    crowded.push_back(std::string(name) + k_crowded);
+  }
+  add(bars.throughput("crowded", "Beside a thread that wants the caches for itself", crowded));
   add(lines.latencies());
   add(lines.threads());
   add(lines.growth());

@@ -162,6 +162,8 @@ System system_of(std::string id, std::string name, std::string version, std::str
       case Kind::u64_s100:
         return std::make_unique<StoreInstance<Store<U, S>>>(args...);
       case Kind::s16_u64:
+      case Kind::key16_u64:
+      case Kind::tenant30_u64:
         return std::make_unique<StoreInstance<Store<S, U>>>(args...);
       case Kind::s16_s100:
         return std::make_unique<StoreInstance<Store<S, S>>>(args...);
@@ -174,7 +176,8 @@ System system_of(std::string id, std::string name, std::string version, std::str
           .caveat = std::move(caveat),
           .by_default = by_default,
           .abilities = {Store<U, U>::Session::k_abilities, Store<U, S>::Session::k_abilities,
-                        Store<S, U>::Session::k_abilities, Store<S, S>::Session::k_abilities},
+                        Store<S, U>::Session::k_abilities, Store<S, S>::Session::k_abilities,
+                        Store<S, U>::Session::k_abilities, Store<S, U>::Session::k_abilities},
           .open = open};
 }
 

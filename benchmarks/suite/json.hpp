@@ -35,6 +35,7 @@ inline json::object json_cell(const CellKey& key, const Cell& cell) {
                       {"entries", key.entries},
                       {"threads", key.threads},
                       {"system", key.system},
+                      {"crowded", key.crowded},
                       {"wrong", cell.wrong}};
   if (!cell.failure.empty()) object["failure"] = cell.failure;
   if (!cell.measured()) return object;

@@ -66,7 +66,7 @@ void scan_one(Session& session, Worker& me, const Operation& op) {
   const Key begin = run.keys.present(op.index);
   const std::size_t past = std::size_t{op.index} + op.other;
   const KeyText<typename Session::Key> first(begin);
-  const KeyText<typename Session::Key> last(past == run.entries ? KeySpace::end() - 1 : run.keys.present(past));
+  const KeyText<typename Session::Key> last(past == run.entries ? run.keys.end() - 1 : run.keys.present(past));
   std::size_t count = 0;
   Key seen = 0;
   Value word = 0;

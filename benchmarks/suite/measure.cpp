@@ -1,5 +1,6 @@
 #include "measure.hpp"
 
+#include "../support/cache_neighbour.hpp"
 #include "../support/command_line.hpp"
 #include "../support/latency_histogram.hpp"
 #include "../support/process.hpp"
@@ -15,6 +16,7 @@
 #include <exception>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,7 +30,8 @@ namespace json = boost::json;
 constexpr std::size_t k_keep = 1'000'000;
 
 bool share_filling(const Group& one, const Group& other) {
-  return one.entries >= k_keep && one.entries == other.entries && one.kind == other.kind;
+  return one.entries >= k_keep && one.entries == other.entries && one.kind == other.kind &&
+         one.crowded == other.crowded;
 }
 
 const System& system_of(const std::vector<System>& systems, const std::string& id) {
@@ -43,7 +46,7 @@ std::vector<std::string> systems_of(const Group& group, const std::vector<System
 }
 
 CellKey key_of(const Group& group, unsigned threads, const std::string& id) {
-  return {group.workload, group.kind, group.entries, threads, id};
+  return {group.workload, group.kind, group.entries, threads, id, group.crowded};
 }
 
 std::vector<CellKey> keys_of(const std::vector<Group>& groups, const std::vector<System>& systems) {
@@ -90,6 +93,9 @@ class Turns {
 
   void measure(const Group& group) {
     if (group.entries < k_keep) instances_.clear();
+    key_form = form_of(group.kind);
+    std::optional<CacheNeighbour> neighbour;
+    if (group.crowded) neighbour.emplace();
     if (shuffled_.size() != group.entries) shuffled_ = KeySpace(group.entries).fill_order();
     const auto able = systems_of(group, systems_);
     const unsigned most = *std::max_element(group.threads.begin(), group.threads.end());
@@ -119,7 +125,7 @@ class Turns {
     Run run;
     run.workload = group.workload;
     run.entries = group.entries;
-    run.keys = KeySpace(group.entries);
+    run.keys = KeySpace(group.entries, key_bits(group.kind));
     run.threads = threads;
     run.seconds = options_.seconds;
     run.salt = Random::mix(options_.seed * 1000 + round);  // the same for every system
@@ -185,8 +191,8 @@ std::vector<Cell> measure_in_child(const SuiteOptions& options, const std::vecto
 }
 
 void print_cell(const std::vector<System>& systems, const CellKey& key, const Cell& cell) {
-  fmt::print("{:<16} {:<8} {:>9} {:>3}  {:<21}", info_of(key.workload).name, info_of(key.kind).name, key.entries,
-             key.threads, system_of(systems, key.system).name);
+  fmt::print("{:<16} {:<8} {:>9} {:>3}{} {:<21}", info_of(key.workload).name, info_of(key.kind).name, key.entries,
+             key.threads, key.crowded ? '+' : ' ', system_of(systems, key.system).name);
   if (!cell.failure.empty()) {
     fmt::print(" FAILED: {}\n", cell.failure);
   } else {

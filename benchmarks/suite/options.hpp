@@ -44,9 +44,10 @@ inline void declare(CommandLine& line, SuiteOptions& options) {
   const auto quick = [&] { options.quick = true, options.seconds = 0.03, options.rounds = 1; };
   std::vector<std::string> kinds;
   for (const auto& info : k_kinds) kinds.emplace_back(info.name);
-  line.texts("--only", options.only,
-             "sections (main, threads, growth, kinds, durability, forms, memory, idle, versions) or workloads whose "
-             "names begin so; --list names them");
+  line.texts(
+      "--only", options.only,
+      "sections (main, threads, growth, kinds, crowded, durability, forms, memory, idle, versions) or workloads whose "
+      "names begin so; --list names them");
   line.texts("--systems", options.systems, "instead of each section's own; --list names them");
   line.numbers<std::uint64_t>("--entries", options.entries, 1000, 100'000'000, "instead of each section's own");
   line.numbers("--threads", options.threads, 1U, 256U, "instead of 1, 2, 4, .. and all processors");

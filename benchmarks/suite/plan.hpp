@@ -26,6 +26,7 @@ struct Group {
   std::size_t entries = 0;
   std::vector<unsigned> threads;
   std::vector<std::string> systems;
+  bool crowded = false;
 };
 
 class Planner {
@@ -65,6 +66,17 @@ class Planner {
       for (const auto workload : {Workload::get, Workload::overwrite, Workload::scan_100}) {
         add("kinds", workload, info.kind, k_usual, one, {});
       }
+    }
+    // Keys that begin alike fill the memory of a server as well.
+    for (const Kind kind : {Kind::s16_u64, Kind::key16_u64, Kind::tenant30_u64}) {
+      if (options_.quick && options_.only.empty()) continue;
+      add("kinds", Workload::get, kind, 1'000'000, one, {"fluxmap", "map", "absl", "tbb"});
+    }
+    for (const auto& info : k_workloads) {
+      if (options_.quick && options_.only.empty()) continue;
+      if (info.workload == Workload::begin || info.workload == Workload::mixed || info.name.starts_with("ycsb"))
+        continue;
+      add("crowded", info.workload, Kind::u64_u64, k_usual, one, {}, true);
     }
     for (const auto workload : {Workload::overwrite, Workload::transfer_low}) {
       add("durability", workload, Kind::u64_u64, k_usual, ends, {"fluxmap", "fluxmap-relaxed", "fluxmap-full"});
@@ -106,7 +118,7 @@ class Planner {
   }
 
   void add(std::string_view section, Workload workload, Kind kind, std::size_t entries,
-           const std::vector<unsigned>& threads, const std::vector<std::string>& systems) {
+           const std::vector<unsigned>& threads, const std::vector<std::string>& systems, bool crowded = false) {
     if (!wants(section, workload)) return;
     const auto sizes = options_.entries.empty() ? std::vector<std::size_t>{entries} : options_.entries;
     std::vector<Kind> kinds;
@@ -115,21 +127,22 @@ class Planner {
     std::vector<std::string> ids = options_.systems.empty() && !systems.empty() ? systems : usual_systems();
     std::erase_if(ids, [&](const std::string& id) { return !compiled_in(id); });
     for (const auto each_kind : kinds) {
-      for (const auto size : sizes) add_once(section, workload, each_kind, size, threads, ids);
+      for (const auto size : sizes) add_once(section, workload, each_kind, size, threads, ids, crowded);
     }
   }
 
   // Two sections may share cells; they are measured once.
   void add_once(std::string_view section, Workload workload, Kind kind, std::size_t entries,
-                const std::vector<unsigned>& threads, const std::vector<std::string>& systems) {
+                const std::vector<unsigned>& threads, const std::vector<std::string>& systems, bool crowded) {
     Group group;
+    group.crowded = crowded;
     group.section = section;
     group.workload = workload;
     group.kind = kind;
     group.entries = entries;
     for (const unsigned count : threads) {
       for (const auto& id : systems) {
-        if (!planned_.emplace(workload, kind, entries, count, id).second) continue;
+        if (!planned_.emplace(workload, kind, entries, count, id, crowded).second) continue;
         if (group.threads.empty() || group.threads.back() != count) group.threads.push_back(count);
         if (std::find(group.systems.begin(), group.systems.end(), id) == group.systems.end())
           group.systems.push_back(id);
@@ -142,7 +155,7 @@ class Planner {
   const std::vector<System>& systems_;
   std::vector<unsigned> threads_;
   std::vector<Group> groups_;
-  std::set<std::tuple<Workload, Kind, std::size_t, unsigned, std::string>> planned_;
+  std::set<std::tuple<Workload, Kind, std::size_t, unsigned, std::string, bool>> planned_;
 };
 
 }  // namespace fluxmap_bench

@@ -24,6 +24,7 @@ struct CellKey {
   std::size_t entries = 0;
   unsigned threads = 1;
   std::string system;
+  bool crowded = false;  // beside a thread that wants the caches for itself
 
   auto operator<=>(const CellKey&) const = default;
 };

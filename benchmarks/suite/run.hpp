@@ -35,9 +35,7 @@ struct Run {
   Value range_sum = 0;                                           // of the range that range_sums adds up
 
   // The j-th new key of a thread; odd, so that it meets no present key.
-  Key fresh(unsigned thread, std::uint64_t j) const {
-    return (Random::mix(salt + (std::uint64_t{thread} << 40) + j) & (KeySpace::end() - 1)) | 1;
-  }
+  Key fresh(unsigned thread, std::uint64_t j) const { return keys.odd(salt + (std::uint64_t{thread} << 30) + j); }
   // The j-th key above all present ones.
   Key ascending(unsigned thread, std::uint64_t j) const {
     return keys.present(entries - 1) + 1 + 2 * (j * threads + thread);

@@ -15,35 +15,37 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 namespace fluxmap_bench {
 
-// One for each kind and number of entries; `text` makes a cell.
+// One for each kind and number of entries, alone and crowded; `text` makes a cell.
 template <class Text>
 void print_side_by_side(const Cells& cells, const std::vector<System>& systems, std::string_view title, Text text) {
-  std::set<std::pair<Kind, std::size_t>> tables;
-  for (const auto& [key, cell] : cells) tables.emplace(key.kind, key.entries);
-  for (const auto& [kind, entries] : tables) {
+  std::set<std::tuple<bool, Kind, std::size_t>> tables;
+  for (const auto& [key, cell] : cells) tables.emplace(key.crowded, key.kind, key.entries);
+  for (const auto& [crowded, kind, entries] : tables) {
     std::vector<const System*> columns;
     std::set<std::pair<Workload, unsigned>> rows;
     for (const auto& system : systems) {
       bool any = false;
       for (const auto& [key, cell] : cells) {
-        if (key.kind != kind || key.entries != entries || key.system != system.id) continue;
+        if (key.kind != kind || key.entries != entries || key.crowded != crowded || key.system != system.id) continue;
         rows.emplace(key.workload, key.threads);
         any = true;
       }
       if (any) columns.push_back(&system);
     }
-    fmt::print("\n{}; {}, {} entries\n\n{:<18}{:>4}", title, info_of(kind).meaning, entries, "", "thr");
+    fmt::print("\n{}; {}, {} entries{}\n\n{:<18}{:>4}", title, info_of(kind).meaning, entries,
+               crowded ? ", beside a thread that wants the caches for itself" : "", "", "thr");
     for (const System* const column : columns) fmt::print("{:>21}", column->name);
     fmt::print("\n");
     for (const auto& [workload, threads] : rows) {
       fmt::print("{:<18}{:>4}", info_of(workload).name, threads);
       for (const System* const column : columns) {
-        const Cell* const cell = find_cell(cells, {workload, kind, entries, threads, column->id});
+        const Cell* const cell = find_cell(cells, {workload, kind, entries, threads, column->id, crowded});
         fmt::print("{:>21}", text(cell));
       }
       fmt::print("\n");

@@ -17,8 +17,13 @@
 
 namespace fluxmap_bench {
 
-inline double weigh(const System& system, Kind kind, const Run& run) {
+inline double weigh(const System& system, Kind kind, const std::vector<std::uint32_t>& shuffled) {
   return in_child([&] {
+    key_form = form_of(kind);
+    Run run;
+    run.entries = shuffled.size();
+    run.keys = KeySpace(run.entries, key_bits(kind));
+    run.shuffled = &shuffled;
     const auto before = resident_bytes();
     const auto instance = system.open(kind);
     instance->fill(run);
@@ -32,10 +37,6 @@ inline double weigh(const System& system, Kind kind, const Run& run) {
 inline std::vector<Weight> measure_weights(const std::vector<System>& systems, const std::vector<std::string>& ids,
                                            const std::vector<Kind>& kinds, std::size_t entries) {
   const auto shuffled = KeySpace(entries).fill_order();
-  Run run;
-  run.entries = entries;
-  run.keys = KeySpace(entries);
-  run.shuffled = &shuffled;
   std::vector<Weight> weights;
   fmt::print("Resident bytes of each of {} entries, filled in random order\n\n{:<24}", entries, "");
   for (const Kind kind : kinds) fmt::print("{:>12}", info_of(kind).name);
@@ -44,7 +45,7 @@ inline std::vector<Weight> measure_weights(const std::vector<System>& systems, c
     if (std::find(ids.begin(), ids.end(), system.id) == ids.end()) continue;
     fmt::print("{:<24}", system.name);
     for (const Kind kind : kinds) {
-      weights.push_back({std::string(info_of(kind).name), system.id, entries, weigh(system, kind, run)});
+      weights.push_back({std::string(info_of(kind).name), system.id, entries, weigh(system, kind, shuffled)});
       fmt::print("{:>12.1f}", weights.back().bytes);
       std::fflush(stdout);
     }

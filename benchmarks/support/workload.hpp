@@ -38,11 +38,23 @@ class Random {
 // N present keys spread evenly and all even; new keys are random and odd, so that the two never meet.
 class KeySpace {
  public:
-  explicit KeySpace(std::size_t entries) : entries_(entries), stride_((k_end / entries) & ~Key{1}) {}
+  explicit KeySpace(std::size_t entries, unsigned bits = 63)
+      : bits_(bits), entries_(entries), stride_((end() / entries) & ~Key{1}) {}
 
   std::size_t entries() const { return entries_; }
   Key present(std::uint64_t index) const { return index * stride_; }
-  static Key end() { return k_end; }  // beyond every key
+  Key end() const { return Key{1} << bits_; }  // beyond every key
+
+  // A random odd key, another one for each number below 2^38: steps that can be undone, on the bits there are.
+  Key odd(std::uint64_t number) const {
+    const unsigned bits = bits_ - 1;
+    const Key mask = (Key{1} << bits) - 1;
+    Key x = number & mask;
+    x = ((x ^ (x >> (bits / 2 + 1))) * 0xbf58476d1ce4e5b9ULL) & mask;
+    x = ((x ^ (x >> (bits / 2 + 1))) * 0x94d049bb133111ebULL) & mask;
+    x ^= x >> (bits / 2 + 1);
+    return x << 1 | 1;
+  }
 
   // The indexes of the present keys in a random order: the order in which every system is filled.
   std::vector<std::uint32_t> fill_order() const {
@@ -54,7 +66,7 @@ class KeySpace {
   }
 
  private:
-  static constexpr Key k_end = Key{1} << 63;
+  unsigned bits_;
   std::size_t entries_;
   Key stride_;
 };
