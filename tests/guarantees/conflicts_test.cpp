@@ -467,6 +467,25 @@ TEST_CASE("a_commit_steps_aside_for_one_transaction_and_not_for_those_that_come_
   CHECK(long_ones < 10);
 }
 
+// The others step aside for it, but not for ever.
+TEST_CASE("an_announced_transaction_is_validated_like_any_other") {
+  fluxmap::Database<int, int> store;
+  auto handle = store.handle();
+  auto other = store.handle();
+  put(handle, 1, 0);
+  int attempts = 0;
+  run(handle.transaction(
+      [&](auto& tx) -> asio::awaitable<void> {
+        const int seen = *tx.get(1);
+        if (++attempts <= 2) co_await other.insert(1, attempts);  // the second time after a while
+        tx.insert(2, seen);
+      },
+      {.retry = {.reserve_after = 1}}));
+  CHECK(store.stats().reservations > 0);
+  CHECK(attempts == 3);
+  CHECK(handle.get(2) == 2);
+}
+
 TEST_CASE("a_conflict_names_the_key") {
   CHECK(conflict_on<int>(-17, 1).value().key() == "-17");
   CHECK(conflict_on<std::uint64_t>(~std::uint64_t{0}, 1).value().key() == "18446744073709551615");
