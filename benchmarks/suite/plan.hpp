@@ -73,7 +73,7 @@ class Planner {
       add("kinds", Workload::get, kind, 1'000'000, one, {"fluxmap", "map", "absl", "tbb"});
     }
     for (const auto& info : k_workloads) {
-      if (options_.quick && options_.only.empty()) continue;
+      if (!wants("crowded") || (options_.quick && options_.only.empty())) continue;
       if (info.workload == Workload::begin || info.workload == Workload::mixed || info.name.starts_with("ycsb"))
         continue;
       add("crowded", info.workload, Kind::u64_u64, k_usual, one, {}, true);
