@@ -147,7 +147,10 @@ run_mutant() {
   local status=0
   FLUXMAP_SEED=$seed timeout "$time_limit" "$dir/program" "$scenario" >"$dir/log" 2>&1 || status=$?
   local how
-  how="$program $scenario: $(grep -v -e '^\[seed\]' -e '^replay:' "$dir/log" | tail -n 1) ($((SECONDS - started)) s)"
+  local said
+  said=$(sed -n '/ FAILED:$/{n;s/^ *//p;q}' "$dir/log")  # by Catch2: the line after it is the check
+  if [[ -z $said ]]; then said=$(grep -v -e '^\[seed\]' -e '^replay:' "$dir/log" | tail -n 1); fi
+  how="$program $scenario: $said ($((SECONDS - started)) s)"
   case $status in
     0) say SURVIVED "$name" "$how" ;;
     124) say caught "$name" "$program $scenario: hangs" ;;
