@@ -87,7 +87,7 @@ packages="cmake g++ ninja-build libfmt-dev libcli11-dev libtbb-dev"
 if [ "$wanted" = plain ]; then packages="$packages catch2"; fi
 if [ "$wanted" = test ]; then
   clang=$(first_of clang-22 clang-21 clang-20 clang-19 clang-18 clang-17 clang-16)
-  sanitizers=$(first_of "libclang-rt-${clang#clang-}-dev")
+  sanitizers="$(first_of clang-19) $(first_of libclang-rt-19-dev)"  # .ci/run compiles their tests by it
   browser=""  # Ubuntu's package of this name only leads to another way of installing it
   if [ "$(. /etc/os-release && echo "$ID")" = debian ]; then browser=chromium; fi
   format=$(first_of clang-format-19)  # the tree is formatted by this version; others differ

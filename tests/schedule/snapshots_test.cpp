@@ -152,8 +152,8 @@ void evidence(World& world) {
   });
 }
 
-// A read of the newest sees what is published and nothing newer: a snapshot that is taken after it must not see less, though
-// what was committed last may wait for a smaller timestamp.
+// A read of the newest sees what is published and nothing newer: a snapshot that is taken after it must not see less,
+// though what was committed last may wait for a smaller timestamp.
 void get_then_snapshot(World& world) {
   world.open({.expected_steps = 250});
   populate(world, {{1, 0}, {2, 0}});
@@ -171,7 +171,8 @@ void get_then_snapshot(World& world) {
   });
 }
 
-// A read of the newest is not registered: what stands below a pending version may be pruned as soon as that is published.
+// A read of the newest is not registered: what stands below a pending version may be pruned as soon as that is
+// published.
 void get_while_pruned(World& world) {
   world.open({.expected_steps = 150});
   populate(world, {{1, 0}});
