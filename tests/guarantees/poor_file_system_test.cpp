@@ -151,6 +151,7 @@ TEST_CASE("a_kernel_that_refuses_the_sync_of_directories_is_told_or_accepted") {
         CHECK(says(refusal_of(builder_in(scratch / name), static_cast<Errc>(error)), "allow_unsynced_directory"));
       }
       live_twice(scratch / "new/data", true);
+      live_twice(scratch / "missing/so far", true);
     });
     if (!filtered) WARN("calls cannot be filtered");
   }

@@ -120,11 +120,11 @@ class Directory {
   virtual void sync_entries(error_code& ec) = 0;
   virtual void sync_own_name(error_code& ec) = 0;
 
- private:
   void forgive_refusal(error_code& ec) const noexcept {
     if (accepts_refusal_ && is_refusal(ec)) ec.clear();
   }
 
+ private:
   const std::string path_;
   bool accepts_refusal_ = false;
 };
