@@ -657,6 +657,23 @@ TEST_CASE("fingerprints_tell_types_apart_and_never_change") {
   // FNV-1a of "string" and of "i64".
   CHECK(codec_fingerprint<std::string>() == 0x704be0d8faaffc58ULL);
   CHECK(codec_fingerprint<std::int64_t>() == 0x2ae1af192b331746ULL);
+  // And of what the others are spelt as.
+  const auto of = [](std::string_view text) {
+    std::uint64_t hash = 0xcbf29ce484222325ULL;
+    for (const char character : text) hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001b3ULL;
+    return hash;
+  };
+  CHECK(of("string") == codec_fingerprint<std::string>());
+  CHECK(of("{i32,i32}") == codec_fingerprint<Point>());
+  CHECK(of("{i32,vector<^1>,map<i32,^1>}") == codec_fingerprint<Tree>());
+  CHECK(of("enum:u8") == codec_fingerprint<Color>());
+  CHECK(of("bool") == codec_fingerprint<bool>());
+  CHECK(of("f64") == codec_fingerprint<double>());
+  CHECK(of("string<c16>") == codec_fingerprint<std::u16string>());
+  CHECK(of("array<2,i32>") == codec_fingerprint<std::array<int, 2>>());
+  CHECK(of("optional<i32>") == codec_fingerprint<std::optional<int>>());
+  CHECK(of("pair<i32,u8>") == codec_fingerprint<std::pair<int, std::uint8_t>>());
+  CHECK(of("tuple<i32,i32>") == codec_fingerprint<std::tuple<int, int>>());
 
   CHECK(codec_fingerprint<Point>() == codec_fingerprint<Renamed>());
   if constexpr (sizeof(long) == sizeof(long long)) {
