@@ -1,7 +1,4 @@
-// Encoder and Decoder: bytes written and read one after the other, with bounds.
-//
-// Numbers are little-endian; a "length" is a LEB128 varint (7 bits a byte, lowest first, the highest bit says that
-// another follows), in its shortest form.
+// Encoder and Decoder: bytes written and read one after the other, with bounds. codec.hpp tells the form of numbers.
 #pragma once
 
 #include <fluxmap/config.hpp>

@@ -6,7 +6,7 @@
 #   3  detail/storage/ detail/upkeep/
 #   4  detail/index/
 #   5  detail/platform/
-# The vocabulary may be included by every layer and includes only vocabulary and detail/platform/.
+# The vocabulary, detail/codec/ among it, may be included by every layer and includes only vocabulary and detail/platform/.
 cmake_minimum_required(VERSION 3.21)
 
 set(front_headers database builder handle transaction range_stream concepts)

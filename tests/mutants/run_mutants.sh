@@ -146,8 +146,7 @@ run_mutant() {
   fi
   local status=0
   FLUXMAP_SEED=$seed timeout "$time_limit" "$dir/program" "$scenario" >"$dir/log" 2>&1 || status=$?
-  local how
-  local said
+  local how said
   said=$(sed -n '/ FAILED:$/{n;s/^ *//p;q}' "$dir/log")  # by Catch2: the line after it is the check
   if [[ -z $said ]]; then said=$(grep -v -e '^\[seed\]' -e '^replay:' "$dir/log" | tail -n 1); fi
   how="$program $scenario: $said ($((SECONDS - started)) s)"

@@ -48,6 +48,7 @@ void check_expiring(const RandomHistory& shape, std::uint64_t seed, Tally& tally
   drop_unplaced(history);
   check_history(history);
   CHECK(removals > 0);
+  CHECK(moments.expired() > 0);
   tally.operations += shape.operations;
   tally.removals += removals;
   tally.expired += moments.expired();

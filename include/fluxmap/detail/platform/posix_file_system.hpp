@@ -125,11 +125,7 @@ class PosixDirectory final : public Directory {
   }
   void sync_own_name(error_code& ec) override {
     if (!made_.empty()) {
-      const auto sync_one = [this](int parent, error_code& error) {
-        sync_parent(parent, ".", error);
-        forgive_refusal(error);  // here already, or what was made would be taken back
-      };
-      return made_.sync_names(sync_one, ec);
+      return made_.sync_names([this](int parent, error_code& error) { sync_parent(parent, ".", error); }, ec);
     }
     struct stat own{}, parent{};
     posix_call(ec, [&] { return ::fstat(directory_.get(), &own); });
@@ -145,6 +141,7 @@ class PosixDirectory final : public Directory {
       posix_call(ec, [&] { return ::syncfs(directory_.get()); });
     }
 #endif
+    forgive_refusal(ec);  // here already, or what was made would be taken back
   }
 
   const Descriptor directory_;
